@@ -1,0 +1,45 @@
+# Two commands on a fresh machine, nothing before them but Python and make:
+#   make demo    the whole way on a drawn data set
+#   make test    the whole test suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test check docs format benchmarks clean
+
+demo: $(VENV)/.run
+	$(BIN)/k210kit demo
+
+test: $(VENV)/.all
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.all
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+
+format: $(VENV)/.all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.all
+	$(BIN)/python -m docs.generate
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	touch $@
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	$(PIP) -e '.[train,device,studio,onnx]'
+	touch $@
+
+$(VENV)/.all: $(VENV)/.run pyproject.toml
+	$(PIP) -e '.[train,device,studio,onnx,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist site

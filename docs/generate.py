@@ -1,0 +1,35 @@
+"""Write every generated page of the documentation; with --check, fail if one is old.
+
+    python -m docs.generate [--check]
+
+A page joins by being listed in PAGES: its path below docs/, and the function that returns its text.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+
+PAGES: dict[str, Callable[[], str]] = {}
+
+
+def main(arguments: list[str]) -> int:
+    old = []
+    for name, text in PAGES.items():
+        path, wanted = DOCS / name, text()
+        if path.exists() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        old.append(name)
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+    for name in old:
+        print(("old: " if "--check" in arguments else "written: ") + name)
+    return 1 if old and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

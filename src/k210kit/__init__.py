@@ -1,0 +1,27 @@
+"""Open, offline tools for Kendryte K210 cameras.
+
+The same verbs as the command, as functions with typed results. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# verb -> where it is defined
+_VERBS: dict[str, tuple[str, str]] = {}
+
+__all__ = sorted(_VERBS)
+
+
+def __getattr__(name: str) -> Any:  # Any: each verb has its own type, given where it is defined
+    if name not in _VERBS:
+        raise AttributeError(f"module 'k210kit' has no attribute {name!r}")
+    module, attribute = _VERBS[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,85 @@
+"""The program's edge: find the command, run it, turn errors into one message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from k210kit import __version__
+from k210kit.cli.output import fail
+from k210kit.cli.table import COMMANDS, Command
+from k210kit.errors import KitError
+
+__all__ = ["app", "main"]
+
+
+class _LazyGroup(TyperGroup):
+    """Lists every command from the table, and imports a command's module only when it is called."""
+
+    def __init__(self, **options: Any) -> None:  # Any: typer's own options, passed through
+        super().__init__(**options)
+        for row in COMMANDS:
+            self.commands[row.name] = _listed(row)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [row.name for row in COMMANDS]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        for row in COMMANDS:
+            if args and row.name == args[0]:
+                self.commands[row.name] = _imported(row)
+        return super().resolve_command(ctx, args)
+
+
+def _listed(row: Command) -> Any:
+    stand_in = typer.Typer(add_completion=False)
+    stand_in.command(row.name, help=row.summary, rich_help_panel=row.panel)(lambda: None)
+    return typer.main.get_command(stand_in)
+
+
+def _imported(row: Command) -> Any:
+    command = typer.main.get_command(importlib.import_module(row.module).app)
+    command.name = row.name
+    return command
+
+
+app = typer.Typer(
+    name="k210kit",
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Open, offline tools for Kendryte K210 cameras: from a folder of photos to a working camera.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"k210kit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None: ...
+
+
+def main() -> None:
+    """Run the command line and leave with one of the exit codes 0, 1, 2, 3."""
+    try:
+        app()
+    except KitError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

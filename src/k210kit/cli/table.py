@@ -1,0 +1,28 @@
+"""The commands, in the order of the work: name, panel, and the line that `k210kit --help` shows.
+
+A command's module, `k210kit.cli.<name>` with `-` as `_`, holds `app: typer.Typer` and is imported only when called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["COMMANDS", "Command"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table."""
+
+    name: str
+    panel: str
+    summary: str
+
+    @property
+    def module(self) -> str:
+        return "k210kit.cli." + self.name.replace("-", "_")
+
+
+_MODEL = "Look at and run models"
+
+COMMANDS: tuple[Command, ...] = ()
