@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check docs format benchmarks clean
+.PHONY: demo test check docs site format clean
 
 demo: $(VENV)/.run
 	$(BIN)/k210kit demo
@@ -40,6 +40,10 @@ $(VENV)/.run: $(VENV)/.made pyproject.toml
 $(VENV)/.all: $(VENV)/.run pyproject.toml
 	$(PIP) -e '.[train,device,studio,onnx,dev]'
 	touch $@
+
+site: $(VENV)/.all
+	$(BIN)/python -m docs.generate
+	$(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist site

@@ -11,9 +11,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from docs import commands_page
+
 DOCS = Path(__file__).resolve().parent
 
-PAGES: dict[str, Callable[[], str]] = {}
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/commands.md": commands_page.page,
+}
 
 
 def main(arguments: list[str]) -> int:
