@@ -23,6 +23,6 @@ class Command:
         return "k210kit.cli." + self.name.replace("-", "_")
 
 
-_MODEL = "Look at and run models"
-
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (
+    Command("new-project", "Start", "Make a folder to start from: places for photos, editor tasks, a workflow."),
+)

@@ -1,0 +1,55 @@
+"""`k210kit new-project`: a folder to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from typing import Annotated, Literal
+
+import typer
+
+from k210kit.cli.output import Json, show
+from k210kit.errors import FileError
+from k210kit.files import write_whole
+
+__all__ = ["app"]
+
+_TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "project"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: `k210kit new-project my-camera`")
+def new_project(
+    folder: Annotated[Path, typer.Argument(help="The folder to make; it must be empty or not exist.")],
+    task: Annotated[Literal["classify", "detect"], typer.Option(help="What the camera shall do.")] = "classify",
+    json: Json = False,
+) -> None:
+    """Make a folder to start from: places for photos, VS Code tasks, a GitHub workflow, a README with the steps."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileError(f"{folder} exists and is not an empty folder. Give another name; nothing was changed.")
+    written = []
+    for parts, source in _templates(_TEMPLATES, ()):
+        path = folder.joinpath(*parts)
+        write_whole(path, Template(source.read_text(encoding="utf-8")).substitute(name=folder.name, task=task))
+        written.append(path)
+    steps = [
+        f"cd {folder}",
+        "put photos below photos/, a folder per class",
+        f"k210kit train photos -o run --task {task}",
+    ]
+    show(
+        {"folder": folder, "files": written, "next": steps},
+        as_json=json,
+        text=[f"{folder}: {len(written)} files", "Next:", *(f"  {step}" for step in steps)],
+    )
+
+
+def _templates(folder: Path, parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Path]]:
+    for child in sorted(folder.iterdir(), key=lambda c: c.name):
+        name = "." + child.name[len("dot_") :] if child.name.startswith("dot_") else child.name
+        if child.is_dir():
+            yield from _templates(child, (*parts, name))
+        else:
+            yield (*parts, name), child
