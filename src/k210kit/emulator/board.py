@@ -1,0 +1,144 @@
+"""One emulated board: the parts that device modules use, and nothing of the computer below them.
+
+A device module (a file of `modules/`) is a class that joins its table with `@device_module("name")`. It is made once
+per board with the board as its only argument; its public attributes are what a script sees after `import name`.
+
+What the modules hand to each other:
+
+    sensor --Picture--> script --Picture--> lcd, KPU, machine.UART
+
+`Picture` is the script's `image.Image`; `modules/image/` offers it through `PictureMaker`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from k210kit.emulator.card import Card, FlashChip
+    from k210kit.emulator.clock import Clock
+    from k210kit.emulator.gc_heap import GcHeap
+    from k210kit.emulator.pins import Pins
+    from k210kit.emulator.ports import Ports
+    from k210kit.emulator.system_memory import SystemMemory
+    from k210kit.firmware import Firmware
+
+__all__ = ["Block", "Board", "Camera", "Counters", "Picture", "PictureMaker", "Screen", "Stop"]
+
+
+class Stop(BaseException):
+    """Ends a script from outside: the asked frames or seconds are over. Not an `Exception`: scripts don't catch it."""
+
+
+class Block(Protocol):
+    """A piece of a heap. When the last reference goes, a GC block becomes garbage; `free()` gives it back at once."""
+
+    size: int
+
+    def free(self) -> None: ...
+
+
+class Picture(Protocol):
+    """What a script knows as `image.Image`.
+
+    `pixels` is uint16 [height, width] for RGB565 (bits rrrrrggggggbbbbb, host order), uint8 [height, width] for
+    grayscale, and uint8 [size] for JPEG. `pix_ai` is what the KPU reads, uint8 [channel, height, width], or None.
+    `pixel_format` is one of the sensor's numbers: 2 RGB565, 4 GRAYSCALE, 5 JPEG.
+    """
+
+    pixels: NDArray[Any]
+    pix_ai: NDArray[np.uint8] | None
+    pixel_format: int
+
+    def to_bytes(self) -> bytearray | memoryview: ...
+
+
+class PictureMaker(Protocol):
+    """What `board.module("image")` offers to the other modules."""
+
+    def from_camera(self, pixels: NDArray[Any], pix_ai: NDArray[np.uint8] | None, pixel_format: int) -> Picture:
+        """Wrap the sensor's own buffers: no copy, nothing taken from the GC heap."""
+        ...
+
+    def from_bytes_plane(self, plane: NDArray[np.uint8]) -> Picture:
+        """Make a grayscale picture that shares `plane` [height, width] (`KPU.fmap`)."""
+        ...
+
+
+class Camera(Protocol):
+    """Where frames come from."""
+
+    def frame(self, seconds: float) -> NDArray[np.uint8] | None:
+        """The picture [height, width, 3] RGB seen at that moment of board time; None when the source has ended."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Screen(Protocol):
+    """Where the LCD's glass is."""
+
+    def show(self, pixels: NDArray[np.uint16], seconds: float) -> None:
+        """Show RGB565 [height, width]; called for each change of the glass."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Counters:
+    """What a run reports."""
+
+    frames: int = 0
+    screens: int = 0
+    frame_times: list[float] = field(default_factory=list)
+    allocated_bytes_per_frame: list[int] = field(default_factory=list)
+    not_emulated: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Board:
+    """The parts of one board. Made by `power_on.power_on()`; several may live in one process."""
+
+    name: str
+    firmware: Firmware
+    clock: Clock
+    gc: GcHeap  # gc.allocate(n) -> Block; MemoryError with the board's words
+    heap: SystemMemory  # heap.allocate(n) -> Block | None; heap.temporary() for drawing and JPEG
+    files: Card  # files.open(path, mode), stat, listdir: /flash and /sd
+    flash: FlashChip  # flash.read(address, n): the 16 MiB chip, raw
+    camera: Camera
+    lcd: Screen
+    ports: Ports
+    pins: Pins
+    print: Callable[[str], None]  # text as written, no newline added
+    counters: Counters = field(default_factory=Counters)
+    random: random.Random = field(default_factory=lambda: random.Random(0x4B323130))
+    modules: dict[str, Any] = field(default_factory=dict)  # Any: one instance per device module, each its own class
+
+    def module(self, name: str) -> Any:  # Any: see `modules`
+        """This board's instance of a device module, made at its first use."""
+        from k210kit.emulator.modules import instance
+
+        return instance(self, name)
+
+    def temporary(self) -> AbstractContextManager[None]:
+        """The scratch buffer of drawing filters and JPEG, as long as the `with` block lasts."""
+        return self.heap.temporary()
+
+    def has(self, feature: str) -> bool:
+        """Whether this firmware was built with a feature (see `k210kit.firmware`)."""
+        return feature in self.firmware.features
+
+    def warn(self, text: str) -> None:
+        """Note something that the board would do silently wrong; shown once at the end of a run."""
+        if text not in self.counters.warnings:
+            self.counters.warnings.append(text)

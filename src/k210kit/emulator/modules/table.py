@@ -1,0 +1,73 @@
+"""How a class becomes a module that a script can import."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from k210kit.emulator.board import Board
+
+__all__ = ["DeviceModule", "device_module", "instance", "known_names", "offered"]
+
+# Device name -> file below `k210kit.emulator.modules`; a file is imported when a script first asks for the name.
+_FILES: dict[str, str] = {
+    "image": "image",
+}
+
+
+@dataclass(frozen=True)
+class DeviceModule:
+    """A row of the table: the class, and the firmware feature without which the module is absent."""
+
+    name: str
+    cls: Callable[[Board], Any]  # Any: each module is its own class
+    needs: str = ""
+
+
+_TABLE: dict[str, DeviceModule] = {}
+
+_Class = TypeVar("_Class", bound=type)
+
+
+def device_module(*names: str, needs: str = "") -> Callable[[_Class], _Class]:
+    """Register a class under one or more device names; `needs` is a feature word of the firmware."""
+
+    def register(cls: _Class) -> _Class:
+        for name in names:
+            _TABLE[name] = DeviceModule(name=name, cls=cls, needs=needs)
+        return cls
+
+    return register
+
+
+def known_names() -> tuple[str, ...]:
+    """Every device module's name, of any firmware."""
+    return tuple(_FILES)
+
+
+def offered(board: Board, name: str) -> bool:
+    """Whether this board's firmware has the module."""
+    if name not in _FILES:
+        return False
+    row = _row(name)
+    return not row.needs or board.has(row.needs)
+
+
+def instance(board: Board, name: str) -> Any:  # Any: each module is its own class
+    """The board's one instance of the module's class, shared by all names that the class has."""
+    row = _row(name)
+    for made in board.modules.values():
+        if type(made) is row.cls:
+            board.modules[name] = made
+            return made
+    board.modules[name] = made = row.cls(board)
+    return made
+
+
+def _row(name: str) -> DeviceModule:
+    if name not in _TABLE:
+        importlib.import_module(f"k210kit.emulator.modules.{_FILES[name]}")
+    return _TABLE[name]

@@ -1,0 +1,86 @@
+"""Where the LCD's picture goes: nowhere, PNG files, the terminal, or a live page."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.errors import FileError
+from k210kit.files import write_whole
+
+__all__ = ["FolderScreen", "MemoryScreen", "png", "rgb888"]
+
+
+def rgb888(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """RGB565 [height, width] to RGB [height, width, 3], the top bits repeated below."""
+    red, green, blue = pixels >> 11, (pixels >> 5) & 63, pixels & 31
+    made = np.stack([red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2], axis=-1)
+    return made.astype(np.uint8)
+
+
+def png(pixels: NDArray[np.uint16]) -> bytes:
+    """The glass as a PNG file."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(rgb888(pixels)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+@dataclass
+class MemoryScreen:
+    """Keeps the newest picture, and counts."""
+
+    pixels: NDArray[np.uint16] | None = None
+    shown: int = 0
+    times: list[float] = field(default_factory=list)
+
+    def show(self, pixels: NDArray[np.uint16], seconds: float) -> None:
+        self.pixels = pixels.copy()
+        self.shown += 1
+        self.times.append(seconds)
+
+    def close(self) -> None:
+        return None
+
+
+class FolderScreen:
+    """Writes `lcd-0001.png`, `lcd-0002.png`, … into a folder; numbers go on after what is there."""
+
+    def __init__(self, folder: Path, *, most_files: int = 10_000) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise FileError(f"{folder} is a file; --lcd needs a folder for the pictures of the LCD.")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.most_files = folder, most_files
+        numbers = [int(path.stem[4:]) for path in folder.glob("lcd-*.png") if path.stem[4:].isdigit()]
+        self._next = max(numbers, default=0) + 1
+        self._written = 0
+
+    def show(self, pixels: NDArray[np.uint16], seconds: float) -> None:
+        if self._written < self.most_files:
+            write_whole(self.folder / f"lcd-{self._next:04d}.png", png(pixels))
+            self._next += 1
+            self._written += 1
+
+    def close(self) -> None:
+        return None
+
+
+@dataclass
+class ShownTwice:
+    """Passes pictures to several screens."""
+
+    screens: tuple[Any, ...]  # Any: anything of the Screen protocol
+
+    def show(self, pixels: NDArray[np.uint16], seconds: float) -> None:
+        for screen in self.screens:
+            screen.show(pixels, seconds)
+
+    def close(self) -> None:
+        for screen in self.screens:
+            screen.close()
