@@ -11,7 +11,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 # verb -> where it is defined
-_VERBS: dict[str, tuple[str, str]] = {}
+_VERBS: dict[str, tuple[str, str]] = {
+    "load": ("k210kit.kmodel.model", "load"),
+    "pack": ("k210kit.package", "pack"),
+    "swap": ("k210kit.package", "swap"),
+}
 
 __all__ = sorted(_VERBS)
 

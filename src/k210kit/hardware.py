@@ -1,0 +1,34 @@
+"""The K210 in numbers, each with its source.
+
+SDK: kendryte-standalone-sdk `lib/drivers/kpu.c` and `kendryte.ld`; N19: nncase 1.9 `k210` kernels; KDS: the K210 data
+sheet of Kendryte (2018).
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "GENERAL_MEMORY_BYTES",
+    "GENERAL_MEMORY_END",
+    "GENERAL_MEMORY_START",
+    "KPU_LINES",
+    "KPU_LINE_BYTES",
+    "KPU_MEMORY_BYTES",
+    "MOST_CHANNELS",
+    "MOST_HEIGHT",
+    "MOST_WIDTH",
+    "SEGMENTS",
+    "WEIGHT_BYTES_PER_LOAD",
+]
+
+KPU_LINE_BYTES = 64  # the unit of KPU memory addresses; SDK
+KPU_MEMORY_BYTES = 2 * 1024 * 1024  # KDS: 2 MiB of AI SRAM
+KPU_LINES = KPU_MEMORY_BYTES // KPU_LINE_BYTES
+MOST_CHANNELS = 1024  # i_ch_num and o_ch_num are 10-bit registers that hold the count less one; SDK
+MOST_WIDTH = 512  # N19; the register would hold 1024
+MOST_HEIGHT = 256  # N19; the register would hold 512
+SEGMENTS = 16  # of the activation table; SDK
+WEIGHT_BYTES_PER_LOAD = 30 * 1024  # what the vendor's compiler lets one weight load hold, 8-bit weights
+
+GENERAL_MEMORY_START = 0x8000_0000  # cached view of the general SRAM; kendryte.ld
+GENERAL_MEMORY_BYTES = 6 * 1024 * 1024  # KDS: 6 MiB of general SRAM
+GENERAL_MEMORY_END = GENERAL_MEMORY_START + GENERAL_MEMORY_BYTES

@@ -1,0 +1,64 @@
+"""Between floats and bytes, and from bytes to bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.kmodel.layers.base import Layer, layer
+from k210kit.wire import f32, u32, vector
+
+__all__ = ["ChannelwiseDequantize", "Dequantize", "Quantize", "Requantize"]
+
+
+@layer(11, "QUANTIZE")
+@dataclass(frozen=True, kw_only=True)
+class Quantize(Layer):
+    """float32 to uint8: `(x - bias) / scale`."""
+
+    flags: int = u32("0", default=0)
+    input: int = u32("address of the floats")
+    output: int = u32("address of the bytes")
+    count: int = u32("elements")
+    scale: float = f32("value of one step")
+    bias: float = f32("value of byte 0")
+
+
+@layer(12, "DEQUANTIZE")
+@dataclass(frozen=True, kw_only=True)
+class Dequantize(Layer):
+    """uint8 to float32: `q * scale + bias`."""
+
+    flags: int = u32("0", default=0)
+    input: int = u32("address of the bytes")
+    output: int = u32("address of the floats")
+    count: int = u32("elements")
+    scale: float = f32("value of one step")
+    bias: float = f32("value of byte 0")
+
+
+@layer(13, "REQUANTIZE")
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Requantize(Layer):
+    """uint8 to uint8 by a table of 256 bytes."""
+
+    flags: int = u32("0", default=0)
+    input: int = u32("address of the input")
+    output: int = u32("address of the output")
+    count: int = u32("elements")
+    table: NDArray[np.uint8] = vector("uint8", lambda _: (256,), "output of each input byte")
+
+
+@layer(24, "CHANNELWISE_DEQUANTIZE")
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChannelwiseDequantize(Layer):
+    """uint8 to float32 with a scale and a bias per channel."""
+
+    flags: int = u32("0", default=0)
+    input: int = u32("address of the bytes")
+    output: int = u32("address of the floats")
+    channels: int = u32("channels")
+    channel_size: int = u32("elements per channel")
+    scale_bias: NDArray[np.float32] = vector("float32", lambda r: (r.channels, 2), "scale and bias of each channel")
