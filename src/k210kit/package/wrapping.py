@@ -1,0 +1,42 @@
+"""The wrapping in which the boot ROM wants the program at flash address 0.
+
+    flag byte (bit 0: AES-128-CBC, bit 1: dual SPI) · length, 4 bytes little-endian · program · SHA-256 of all before
+
+Flag and order are read from kflash 1.1.6 (`flash_firmware`), which sets bit 1 unless it is called with `--iomode qio`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from k210kit.errors import FormatError
+
+__all__ = ["WRAPPING_BYTES", "IoMode", "is_wrapped", "unwrap", "wrap"]
+
+IoMode = Literal["dio", "qio"]
+_FLAGS: dict[IoMode, int] = {"dio": 0x02, "qio": 0x00}
+_HEAD_BYTES = 5
+_DIGEST_BYTES = 32
+WRAPPING_BYTES = _HEAD_BYTES + _DIGEST_BYTES
+
+
+def wrap(program: bytes, io_mode: IoMode = "dio") -> bytes:
+    """The bytes that go to flash address 0 for `program`."""
+    body = bytes([_FLAGS[io_mode]]) + len(program).to_bytes(4, "little") + program
+    return body + hashlib.sha256(body).digest()
+
+
+def is_wrapped(data: bytes) -> bool:
+    """Whether `data` begins with a whole wrapped program whose SHA-256 is right; more may follow."""
+    end = _HEAD_BYTES + int.from_bytes(data[1:_HEAD_BYTES], "little")
+    if len(data) < WRAPPING_BYTES or data[0] > 3 or end + _DIGEST_BYTES > len(data):
+        return False
+    return hashlib.sha256(memoryview(data)[:end]).digest() == data[end : end + _DIGEST_BYTES]
+
+
+def unwrap(data: bytes) -> bytes:
+    """The program inside wrapped `data`."""
+    if not is_wrapped(data):
+        raise FormatError("no program in the boot ROM's wrapping", expected="flag, length, program and its SHA-256")
+    return data[_HEAD_BYTES : _HEAD_BYTES + int.from_bytes(data[1:_HEAD_BYTES], "little")]
