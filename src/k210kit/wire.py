@@ -192,7 +192,8 @@ def _size(record: Any) -> int:
 
 def wire_size(value: object) -> int:
     """Bytes of this very record, its vectors included."""
-    return size(type(value)) + sum(getattr(value, f.name).nbytes for f in fields(type(value)) if f.kind == "vector")
+    vectors: list[int] = [getattr(value, f.name).nbytes for f in fields(type(value)) if f.kind == "vector"]
+    return size(type(value)) + sum(vectors)
 
 
 def read(record: type[T], data: bytes | memoryview, offset: int = 0, *, order: Order = "little", where: str = "") -> T:
