@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import stat
@@ -117,7 +118,7 @@ def test_a_wrong_list_is_one_clear_error(says: str, listed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../m", "/etc/passwd", "a/../../m", "C:m", "..\\m", "a\\b", "./m", "a//b", "\x01", "con|m", "a/"[:0] + "."]
+    "name", ["../m", "/etc/passwd", "a/../../m", "C:m", "..\\m", "a\\b", "./m", "a//b", "\x01", "con|m", "."]
 )
 def test_names_that_could_leave_the_folder_are_refused(name: str) -> None:
     raw = zipped({FLASH_LIST: ONE % "0", "m.kmodel": b"", "x" * len(name): b""})
@@ -193,10 +194,8 @@ def test_a_damaged_package_is_read_or_refused_and_nothing_else(data: st.DataObje
         at = data.draw(st.integers(0, len(raw) - 1))
         raw[at] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(raw)))
-    try:
+    with contextlib.suppress(FormatError):
         read_kfpkg(bytes(raw[: cut if data.draw(st.booleans()) else len(raw)]))
-    except FormatError as error:
-        assert str(error)
 
 
 @settings(max_examples=200, deadline=None)
@@ -204,10 +203,8 @@ def test_a_damaged_package_is_read_or_refused_and_nothing_else(data: st.DataObje
     st.text(max_size=200) | st.from_regex(r'\{"files": \[\{"address": .{0,20}, "bin": "m.kmodel"\}\]\}', fullmatch=True)
 )
 def test_any_list_is_read_or_refused(listed: str) -> None:
-    try:
+    with contextlib.suppress(FormatError):
         assert 0 <= read_kfpkg(package(listed.encode("utf-8", "replace").decode())).files[0].address < 16 << 20
-    except FormatError as error:
-        assert str(error)
 
 
 def test_packages_unpacked_and_packed_again_are_the_same(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_overlaps_are_refused_and_nothing_is_written(folder: Path) -> None:
-    with pytest.raises(RefusedError, match="'fw.bin' at .* overlaps 'm.kmodel'"):
+    with pytest.raises(RefusedError, match=r"'fw.bin' at .* overlaps 'm.kmodel'"):
         k210kit.pack(folder / "o.kfpkg", [(folder / "fw.bin", 0x301000), (folder / "m.kmodel", 0x300000)])
     assert not (folder / "o.kfpkg").exists()
 
@@ -53,7 +53,7 @@ def test_two_files_of_one_name_get_two_names(folder: Path) -> None:
 
 def test_file_at_address_takes_names_with_an_at_sign() -> None:
     assert Placed.parse("a@b.kmodel@0x300000") == Placed(path=Path("a@b.kmodel"), address=0x300000)
-    with pytest.raises(InputError, match="has no address. Write FILE@ADDRESS"):
+    with pytest.raises(InputError, match=r"has no address. Write FILE@ADDRESS"):
         Placed.parse("m.kmodel")
 
 
