@@ -1,0 +1,1 @@
+"""From a file of the user's to the float graph."""

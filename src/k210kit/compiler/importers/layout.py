@@ -1,0 +1,118 @@
+"""What the importers have in common: the graph as it grows, and how a source shape becomes one of ours.
+
+A source tensor of rank 4 is a picture and becomes (channels, height, width); every other one becomes flat in the
+source's own element order. `natural` gives, for a value of ours, the positions of its elements in source order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler.graph import Node, Shape, elements
+from k210kit.compiler.ops import Affine, Gather, Op, Padding
+from k210kit.errors import FormatError
+
+__all__ = ["Builder", "Order", "same_padding"]
+
+Order = Literal["NHWC", "NCHW"]
+Indices = NDArray[np.int64]
+
+
+class Builder:
+    """Collects nodes; knows the source shape (batch included, set to 1) of each value."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.nodes: list[Node] = []
+        self.source_shapes: dict[str, tuple[int, ...]] = {}
+        self._names: set[str] = set()
+
+    def shape(self, source: Sequence[int]) -> Shape:
+        """Our shape of a source shape."""
+        if len(source) != 4:
+            return (elements(tuple(source)),)
+        if self.order == "NHWC":
+            return (source[3] * source[0], source[1], source[2])
+        return (source[1] * source[0], source[2], source[3])
+
+    def natural(self, source: Sequence[int]) -> Indices:
+        """Positions in our value, in an array of the source's shape."""
+        count = elements(tuple(source))
+        if len(source) == 4 and self.order == "NHWC":
+            batch, height, width, channels = source
+            inside = np.arange(height * width * channels, dtype=np.int64).reshape(channels, height, width)
+            if batch != 1:
+                raise FormatError(f"a batch of {batch} pictures", expected="1")
+            return inside.transpose(1, 2, 0)[None]
+        return np.arange(count, dtype=np.int64).reshape(tuple(source))
+
+    def ours(self, source: Indices) -> Indices:
+        """An array of the source's shape, flattened in the order of our value."""
+        if source.ndim == 4 and self.order == "NHWC":
+            return source.transpose(0, 3, 1, 2).reshape(-1)
+        return source.reshape(-1)
+
+    def channel_axis(self, rank: int) -> int:
+        return 3 if rank == 4 and self.order == "NHWC" else 1 if rank == 4 else rank - 1
+
+    def fresh(self, wish: str) -> str:
+        """A name that no value has yet."""
+        name, count = wish, 1
+        while name in self._names or name in self.source_shapes:
+            count += 1
+            name = f"{wish}~{count}"
+        self._names.add(name)
+        return name
+
+    def add(self, op: Op, inputs: Sequence[str], output: str, *, origin: str, kind: str) -> str:
+        self.nodes.append(Node(op=op, inputs=tuple(inputs), output=output, origin=origin, kind=kind))
+        return output
+
+    def gather(self, index: Indices, inputs: Sequence[str], output: str, *, origin: str, kind: str) -> str:
+        """Add a rearrangement given as an array of the result's source shape."""
+        op = Gather(index=np.ascontiguousarray(self.ours(index)), shape=self.shape(index.shape))
+        return self.add(op, inputs, output, origin=origin, kind=kind)
+
+    def per_channel(self, constant: NDArray[np.float32], source: Sequence[int]) -> NDArray[np.float32] | None:
+        """A constant as one number per channel (rank 4) or per element; None if it does not broadcast so."""
+        rank = len(source)
+        if constant.ndim > rank:
+            if elements(constant.shape[: constant.ndim - rank]) != 1:
+                return None
+            constant = constant.reshape(constant.shape[constant.ndim - rank :])
+        padded = constant.reshape((1,) * (rank - constant.ndim) + constant.shape)
+        if any(have not in (1, want) for have, want in zip(padded.shape, source, strict=True)):
+            return None
+        if rank != 4:
+            return np.broadcast_to(padded, tuple(source)).reshape(-1).astype(np.float32)
+        axis = self.channel_axis(rank)
+        if any(size != 1 for k, size in enumerate(padded.shape) if k != axis):
+            return None
+        return np.broadcast_to(padded.reshape(-1), (source[axis],)).astype(np.float32)
+
+    def affine(
+        self, scale: NDArray[np.float32] | float, shift: NDArray[np.float32] | float, source: Sequence[int]
+    ) -> Affine:
+        count = self.shape(source)[0]
+        full = [np.broadcast_to(np.asarray(v, np.float32), (count,)).copy() for v in (scale, shift)]
+        return Affine(scale=full[0], shift=full[1])
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """TensorFlow's SAME: (before, after), the odd one after."""
+    reach = (kernel - 1) * dilation + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
+
+
+def padding_of(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+) -> Padding:
+    """TensorFlow's SAME on both axes."""
+    top, bottom = same_padding(size[0], kernel[0], stride[0], dilation[0])
+    left, right = same_padding(size[1], kernel[1], stride[1], dilation[1])
+    return Padding(top=top, left=left, bottom=bottom, right=right)
