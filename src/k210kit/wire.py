@@ -137,7 +137,7 @@ def i32(meaning: str, *, default: int | None = None) -> Any:
 
 
 def f32(meaning: str, *, default: float | None = None) -> Any:
-    """An IEEE single-precision number; every bit pattern but a signalling NaN's survives reading and writing."""
+    """An IEEE single-precision number; a NaN is refused when it is read."""
     return _field(meaning, default, kind="float", unit_bytes=4, width=32)
 
 
@@ -216,7 +216,9 @@ def read(record: type[T], data: bytes | memoryview, offset: int = 0, *, order: O
         elif f.kind == "rest":
             values[f.name] = int.from_bytes(data[offset : offset + size(record)], order) & _unnamed_bits(record, order)
         else:
-            values[f.name] = _get(f, data, offset, order)
+            values[f.name] = value = _get(f, data, offset, order)
+            if value != value:
+                raise FormatError("not a number", field=f"{names}.{f.name}", offset=offset + f.offset)
     return record(**values)
 
 
