@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import commands_page, kmodel_page
+from docs import commands_page, kmodel_page, link_page
 
 DOCS = Path(__file__).resolve().parent
 

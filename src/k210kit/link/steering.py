@@ -1,0 +1,51 @@
+"""Quality that steers itself to a wanted rate.
+
+Each picture may take the time that the wanted rate leaves for the wire. The camera knows how long a picture took it
+besides sending, and how many bytes the last one had; `unitv_stream.py` holds the same rule for the real camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LADDER", "Steering"]
+
+LADDER = (3, 4, 5, 7, 10, 13, 17, 22, 28, 35, 45, 55, 65, 75, 85)
+_PATIENCE = 4  # pictures with room to spare before the quality rises
+_GROWTH = 1.25  # one rung makes a picture about this much larger
+
+
+@dataclass
+class Steering:
+    """Chooses a rung of the quality ladder from the size of the pictures; one step down at once, one up with patience.
+
+    A changed quality costs a new picture head (600 bytes), so it stays where it is as long as it fits.
+    """
+
+    rate: float  # pictures per second
+    bytes_per_second: float
+    rung: int = 4
+    fixed: int = 0  # a quality that was asked for, or 0
+    _room: int = 0
+
+    @property
+    def quality(self) -> int:
+        return self.fixed or LADDER[self.rung]
+
+    def budget(self, busy_seconds: float) -> float:
+        """Bytes that one picture may have, after `busy_seconds` of capturing, detecting and compressing."""
+        return max(1 / self.rate - busy_seconds, 0.1 / self.rate) * self.bytes_per_second
+
+    def sent(self, size: int, busy_seconds: float) -> None:
+        """A picture of `size` bytes was sent."""
+        room = self.budget(busy_seconds)
+        if size > room:
+            self._room = 0
+            self.rung = max(self.rung - 1, 0)
+        elif size * _GROWTH <= room:
+            self._room += 1
+            if self._room >= _PATIENCE:
+                self._room = 0
+                self.rung = min(self.rung + 1, len(LADDER) - 1)
+        else:
+            self._room = 0
