@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +101,6 @@ def test_blocks_never_overlap_and_cover_the_arena(steps: list[tuple[bool, int]])
             position += block.size
         assert position == heap.brk <= heap.end
         assert {b.address + HEADER for b in blocks if not b.free} == set(held)
-        assert all(not (a.free and b.free) for a, b in zip(blocks, blocks[1:-1], strict=False))
+        assert all(not (a.free and b.free) for a, b in itertools.pairwise(blocks))
         assert all(heap.size_of(a) >= n for a, n in held.items())
         assert heap.used_bytes == sum(b.size for b in blocks if not b.free)
