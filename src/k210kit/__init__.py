@@ -12,8 +12,10 @@ __version__ = "0.1.0"
 
 # verb -> where it is defined
 _VERBS: dict[str, tuple[str, str]] = {
+    "inspect": ("k210kit.inspection", "inspect"),
     "load": ("k210kit.kmodel.model", "load"),
     "pack": ("k210kit.package", "pack"),
+    "simulate": ("k210kit.simulator", "simulate"),
     "swap": ("k210kit.package", "swap"),
 }
 

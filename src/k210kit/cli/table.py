@@ -25,6 +25,7 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("new-project", "Start", "Make a folder to start from: places for photos, editor tasks, a workflow."),
+    Command("inspect", "Model", "Say what a file is, what is in it and what loads it."),
     Command("swap", "Board", "Reverse a model's words for `kpu.load_flash`."),
     Command("pack", "Board", "Pack files and their flash addresses into a kfpkg."),
     Command("unpack", "Board", "Take a kfpkg apart and show its flash map."),

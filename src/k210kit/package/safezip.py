@@ -14,7 +14,7 @@ from k210kit.errors import FormatError
 __all__ = ["SafeZip"]
 
 MOST_ENTRIES = 1000
-MOST_DIRECTORY_BYTES = 1024 * 1024
+_ENTRY_BYTES = 1024  # of the directory, per entry: a long path and its attributes
 _END = b"PK\x05\x06"
 _END_BYTES = 22
 _LONGEST_COMMENT = 65535
@@ -30,9 +30,9 @@ class SafeZip:
     links, encryption, a compression other than stored and deflated, a wrong checksum, more bytes than allowed.
     """
 
-    def __init__(self, data: bytes, *, most_bytes: int) -> None:
+    def __init__(self, data: bytes, *, most_bytes: int, most_entries: int = MOST_ENTRIES) -> None:
         self._left = most_bytes
-        _check_directory(data)
+        _check_directory(data, most_entries)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
             entries = self._zip.infolist()
@@ -66,7 +66,7 @@ class SafeZip:
         return data
 
 
-def _check_directory(data: bytes) -> None:
+def _check_directory(data: bytes, most_entries: int) -> None:
     """Look at the end record before `zipfile` builds an object for every entry it claims."""
     at = len(data) - _END_BYTES
     if at < 0:
@@ -79,10 +79,11 @@ def _check_directory(data: bytes) -> None:
     entries = int.from_bytes(data[at + 10 : at + 12], "little")
     if data[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
         raise FormatError("a zip64 archive", field="zip", expected="a plain zip: a flash chip has 16 MiB")
-    if size > MOST_DIRECTORY_BYTES or entries > MOST_ENTRIES:
+    most_directory = most_entries * _ENTRY_BYTES
+    if size > most_directory or entries > most_entries:
         raise FormatError(
             "its directory is too large", field="zip", found=f"{entries} entries in {size:,} bytes",
-            expected=f"at most {MOST_ENTRIES} entries in {MOST_DIRECTORY_BYTES:,} bytes",
+            expected=f"at most {most_entries} entries in {most_directory:,} bytes",
         )  # fmt: skip
 
 
