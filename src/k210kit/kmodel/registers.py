@@ -146,6 +146,16 @@ class Registers:
         return memory.lines(self.output_width, self.output_height, self.output_channels)
 
     @property
+    def input_layout(self) -> memory.Layout:
+        """How the input lies in KPU memory, as the registers tell it."""
+        return memory.Layout(self.input_channels_per_line, self.input_row_lines, self.input_channel_lines)
+
+    @property
+    def output_layout(self) -> memory.Layout:
+        """How the output lies in KPU memory, as the registers tell it."""
+        return memory.Layout(self.output_channels_per_line, self.output_row_lines, self.output_channel_lines)
+
+    @property
     def weight_count(self) -> int:
         """Weights of the whole layer."""
         inputs = 1 if self.depthwise else self.input_channels

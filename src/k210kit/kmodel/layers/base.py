@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 from k210kit import wire
-from k210kit.errors import FormatError
+from k210kit.errors import FormatError, UnsupportedError
+from k210kit.kmodel.layers.machine import Machine, Tensor
 
 __all__ = ["LAYERS", "Layer", "layer"]
 
@@ -29,6 +30,12 @@ class Layer:
     def parts(self, start: int) -> list[tuple[int, bytes]]:
         """What the body consists of when it starts at file offset `start`: pairs of file offset and bytes."""
         return [(start, wire.write(self))]
+
+    def run(self, machine: Machine) -> Tensor:
+        """Do what the layer does to the machine's memories; what it made is returned too."""
+        raise UnsupportedError(
+            f"{self.name} is a layer that no runtime runs: both stop with 'Layer is not supported.'."
+        )
 
 
 LAYERS: dict[int, type[Layer]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from k210kit import wire
 from k210kit.errors import FormatError
 from k210kit.hardware import SEGMENTS
+from k210kit.kmodel import memory
+from k210kit.kmodel.arithmetic.kpu import Convolution, convolve
 from k210kit.kmodel.layers.base import Layer, layer
+from k210kit.kmodel.layers.machine import Machine, Tensor
 from k210kit.kmodel.registers import POOLS, Registers
 from k210kit.wire import bits, u32
 
@@ -191,6 +195,49 @@ class Conv(Layer):
             activation_offset=offsets[3],
         )
         return [(start, wire.write(words)), *zip(offsets, self._blobs(), strict=True)]
+
+    @cached_property
+    def convolution(self) -> Convolution:
+        """The layer's arithmetic."""
+        r, table = self.registers, self.activation
+        return Convolution(
+            weights=self.weights,
+            depthwise=bool(r.depthwise),
+            pad_value=r.pad_value,
+            arg_x=r.arg_x,
+            shr_x=r.shr_x,
+            arg_w=r.arg_w,
+            shr_w=r.shr_w,
+            arg_add=r.arg_add,
+            bn_mul=self.batch_norm.mul,
+            bn_shift=self.batch_norm.shift,
+            bn_add=self.batch_norm.add,
+            x_start=table.x_start,
+            y_mul=table.y_mul,
+            shift=table.shift,
+            bias=table.bias,
+            pool_type=r.pool_type,
+        )
+
+    def run(self, machine: Machine) -> Tensor:
+        r = self.registers
+        x = memory.read_map(machine.kpu, r.input_line, r.input_layout, r.input_shape)
+        y: NDArray[np.uint8] = convolve(x[None], self.convolution)[0]
+        memory.write_map(machine.kpu, r.output_line, r.output_layout, y)
+        if self.to_main_memory:
+            self._send(machine, y)
+        return y
+
+    def _send(self, machine: Machine, y: NDArray[np.uint8]) -> None:
+        """Write the result to main memory, dense; MaixPy's copy takes the register for the count, one too few."""
+        r, count = self.registers, y.size
+        if machine.runtime.copies_with_the_cpu and r.output_width % memory.KPU_LINE_BYTES == 0:
+            count = min(count, r.total_bytes_minus_1)
+            machine.doubt(
+                f"MaixPy copies {count} of the result's {y.size} bytes to main memory when it is called without dma, "
+                "as KPU.forward does: the rest keeps what main memory held, here zeros or an earlier layer's bytes"
+            )
+        machine.bytes(self.main_out, count)[:] = y.reshape(-1)[:count]
 
 
 def _check_registers(registers: Registers, where: str, offset: int) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from k210kit.kmodel.arithmetic import cpu
 from k210kit.kmodel.layers.base import Layer, layer
+from k210kit.kmodel.layers.machine import Machine, Tensor
 from k210kit.wire import u32, vector
 
 __all__ = ["FullyConnected"]
@@ -26,3 +28,9 @@ class FullyConnected(Layer):
     activation: int = u32("0: none, 1: ReLU, 2: ReLU6")
     weights: NDArray[np.float32] = vector("float32", lambda r: (r.out_channels, r.in_channels), "[output, input]")
     bias: NDArray[np.float32] = vector("float32", lambda r: (r.out_channels,), "of each output")
+
+    def run(self, machine: Machine) -> Tensor:
+        x = machine.floats(self.input, self.in_channels)
+        made = cpu.fully_connected(x, self.weights, self.bias, self.activation, machine.runtime)
+        machine.floats(self.output, self.out_channels)[:] = made
+        return made

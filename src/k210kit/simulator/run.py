@@ -1,0 +1,206 @@
+"""Run a kmodel: prepared once, then one picture after the other, every byte as the K210 has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from k210kit.errors import InputError, UnsupportedError
+from k210kit.hardware import KPU_MEMORY_BYTES
+from k210kit.kmodel import Conv, FullyConnected, Kmodel, Layer, memory
+from k210kit.kmodel.arithmetic.runtimes import FloatMode, RuntimeName, runtime_for
+from k210kit.kmodel.spans import Span, spans
+from k210kit.kmodel.text import output_rows
+
+__all__ = ["Machine", "Run", "simulate"]
+
+Array = NDArray[Any]  # uint8 or float32: each model and layer has its own
+
+_SLACK = 64  # bytes behind main memory that a layer may touch, as the device's heap lets it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one input gave: an array per output, and where the hardware is not known to give the same."""
+
+    outputs: list[Array]
+    warnings: list[str]
+
+
+@dataclass(kw_only=True)
+class _Memories:
+    """One run's memories; what `kmodel.layers.Machine` asks for."""
+
+    main: NDArray[np.uint8]
+    kpu: NDArray[np.uint8]
+    runtime: Any
+    use_accelerator: bool
+    warnings: list[str] = field(default_factory=list)
+    layer: str = ""
+
+    def bytes(self, address: int, count: int) -> NDArray[np.uint8]:
+        if address + count > len(self.main):
+            raise UnsupportedError(
+                f"{self.layer} uses bytes {address:,} to {address + count:,} of main memory; the model's header asks "
+                f"for {len(self.main) - _SLACK:,}."
+            )
+        return self.main[address : address + count]
+
+    def floats(self, address: int, count: int) -> NDArray[np.float32]:
+        return self.bytes(address, 4 * count).view(np.float32)
+
+    def doubt(self, text: str) -> None:
+        warning = f"{self.layer}: {text}."
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+
+class Machine:
+    """A K210 with a model in it, for any number of inputs.
+
+    `runtime`: "maixpy" or "sdk"; `float_mode` of the SDK: "fma" as a board computes, or "strict", each operation
+    rounded on its own. Memories start as zeros for every input, so that no input sees another's.
+    """
+
+    def __init__(
+        self,
+        model: Kmodel,
+        *,
+        runtime: RuntimeName = "maixpy",
+        float_mode: FloatMode = "fma",
+        use_accelerator: bool = True,
+    ) -> None:
+        self.model = model
+        self.runtime = runtime_for(runtime, float_mode)
+        self.use_accelerator = use_accelerator
+        self.input_shape = model.input_shape
+        self.names = tuple(f"Layer {i} {layer.name}" for i, layer in enumerate(model.layers))
+        self._notes = [*_beyond_main_memory(model, self.names)]
+        self._shapes = _shapes(model)
+        self._outputs = output_rows(model)
+
+    def run(self, pixels: ArrayLike) -> Run:
+        """Run one input: uint8 [channel, row, column], or float32 [n] where the model starts with floats."""
+        memories = self._fresh()
+        for _ in self._steps(memories, pixels):
+            pass
+        return Run(outputs=self._read_outputs(memories), warnings=[*self._notes, *memories.warnings])
+
+    def trace(self, pixels: ArrayLike) -> tuple[Run, list[Array]]:
+        """Run one input and keep what every layer made, in the layers' order."""
+        memories = self._fresh()
+        kept = [made.reshape(self._shapes[i]) for i, made in self._steps(memories, pixels)]
+        return Run(outputs=self._read_outputs(memories), warnings=[*self._notes, *memories.warnings]), kept
+
+    def _fresh(self) -> _Memories:
+        return _Memories(
+            main=np.zeros(self.model.main_memory_bytes + _SLACK, np.uint8),
+            kpu=np.zeros(KPU_MEMORY_BYTES, np.uint8),
+            runtime=self.runtime,
+            use_accelerator=self.use_accelerator,
+        )
+
+    def _steps(self, memories: _Memories, pixels: ArrayLike) -> Iterator[tuple[int, Array]]:
+        self._feed(memories, pixels)
+        for i, layer in enumerate(self.model.layers):
+            memories.layer = self.names[i]
+            try:
+                made = layer.run(memories)
+            except UnsupportedError as error:
+                if str(error).startswith(memories.layer):
+                    raise
+                raise UnsupportedError(f"{memories.layer}: {error}") from error
+            yield i, made
+
+    def _feed(self, memories: _Memories, pixels: ArrayLike) -> None:
+        """Put the input where the runtime puts it: KPU memory, or main memory for a first FULLY_CONNECTED."""
+        first = self.model.layers[0]
+        dtype: type[np.generic] = np.float32 if isinstance(first, FullyConnected) else np.uint8
+        given = np.asarray(pixels)
+        if given.dtype != dtype or given.size != int(np.prod(self.input_shape)):
+            raise InputError(
+                f"The input is {given.dtype} of shape {given.shape}; the model takes {np.dtype(dtype)} of shape "
+                f"{self.input_shape}" + (" (channel, row, column)." if len(self.input_shape) == 3 else ".")
+            )
+        memories.layer = self.names[0]
+        if isinstance(first, Conv):
+            r = first.registers
+            memory.write_map(memories.kpu, r.input_line, r.input_layout, given.reshape(r.input_shape))
+        elif isinstance(first, FullyConnected):
+            memories.floats(first.input, first.in_channels)[:] = given.reshape(-1)
+
+    def _read_outputs(self, memories: _Memories) -> list[Array]:
+        made = []
+        for row in self._outputs:
+            raw = memories.bytes(row.address, row.bytes)
+            if row.dtype == "float32" and row.bytes % 4 == 0:
+                raw = raw.view(np.float32)
+            shape = self._output_shape(row.address, raw.size) or (raw.size,)
+            made.append(raw.copy().reshape(shape))
+        return made
+
+    def _output_shape(self, address: int, size: int) -> tuple[int, ...] | None:
+        for i in range(len(self.model.layers) - 1, -1, -1):
+            for span in spans(self.model.layers[i]).writes:
+                if span.start == address and int(np.prod(span.shape)) == size:
+                    return self._shapes[i]
+        return None
+
+
+def _beyond_main_memory(model: Kmodel, names: Sequence[str]) -> Iterator[str]:
+    """A warning for each layer that, by a few bytes, leaves the buffer that the runtime allocates."""
+    for layer, name in zip(model.layers, names, strict=True):
+        end = max((span.end for span in _all(layer)), default=0)
+        if model.main_memory_bytes < end <= model.main_memory_bytes + _SLACK:
+            yield (
+                f"{name}: it reaches byte {end:,} of main memory, of which the model's header asks for "
+                f"{model.main_memory_bytes:,}: on a board it touches the heap's next block."
+            )
+
+
+def _all(layer: Layer) -> Iterator[Span]:
+    told = spans(layer)
+    yield from told.reads
+    yield from told.writes
+
+
+def _shapes(model: Kmodel) -> list[tuple[int, ...]]:
+    """The shape of what each layer makes; a layer that works element by element keeps the shape of its input."""
+    known: dict[int, tuple[int, ...]] = {}  # by address in main memory
+    made = []
+    for layer in model.layers:
+        told = spans(layer)
+        shape: tuple[int, ...]
+        if isinstance(layer, Conv):
+            shape = layer.registers.output_shape
+        elif told.writes:
+            shape = told.writes[0].shape
+            source = known.get(told.reads[0].start, ()) if told.reads else ()
+            if len(shape) < 3 and int(np.prod(shape)) == int(np.prod(source)) and _keeps_order(layer):
+                shape = source
+        else:
+            shape = told.reads[0].shape if told.reads else ()
+        for span in told.writes:
+            known[span.start] = shape
+        made.append(shape)
+    return made
+
+
+def _keeps_order(layer: Layer) -> bool:
+    return layer.name in {"QUANTIZE", "DEQUANTIZE", "REQUANTIZE", "CHANNELWISE_DEQUANTIZE", "ADD", "LOGISTIC"}
+
+
+def simulate(
+    model: Kmodel, inputs: Iterable[ArrayLike], *, runtime: RuntimeName = "maixpy", float_mode: FloatMode = "fma"
+) -> list[list[Array]]:
+    """Run `model` on every input, bit for bit: per input one array per output.
+
+    An input is uint8 [channel, row, column], or float32 [n] for a model that starts with FULLY_CONNECTED. Outputs are
+    uint8 or float32, of shape [channel, row, column] where the model's layers tell it, else flat.
+    """
+    machine = Machine(model, runtime=runtime, float_mode=float_mode)
+    return [machine.run(item).outputs for item in inputs]
