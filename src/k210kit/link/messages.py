@@ -8,6 +8,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from k210kit.errors import FormatError
+from k210kit.link.frames import packer
 from k210kit.wire import read, size, u8, u16, u32, write
 
 __all__ = [
@@ -56,16 +57,17 @@ class CommandKind(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRecord:
-    """PICTURE: this, then the compressed part of a JPEG (or a whole one, if `head` is 0)."""
+    """PICTURE: this, boxes as in DETECTIONS, then the compressed part of a JPEG (a whole one if `head` is 0)."""
 
     head: int = u16("number of the PICTURE_HEAD this part needs; 0: a whole JPEG follows")
     age_ms: int = u16("from the end of the exposure to the start of sending, milliseconds")
     quality: int = u8("JPEG quality it was compressed with")
+    boxes: int = u16("bytes of the boxes that come first; 0: the camera does not look for anything")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionsRecord:
-    """DETECTIONS: this, then `count` boxes. They belong to the PICTURE with the next sequence number."""
+    """DETECTIONS: this, then `count` boxes. As a frame of its own: boxes without a picture."""
 
     width: int = u16("of the picture the boxes are measured in")
     height: int = u16("of the picture the boxes are measured in")
@@ -161,13 +163,23 @@ def head_number(head: bytes) -> int:
     return crc32(head) & 0xFFFF or 1
 
 
-def write_picture(data: bytes | memoryview, *, head: int, age_ms: int, quality: int) -> bytes:
-    return write(PictureRecord(head=head, age_ms=_u16(age_ms), quality=quality)) + data
+_PICTURE = packer(PictureRecord)  # `wire.read` would take longer than everything else that is done with a frame
 
 
-def read_picture(payload: bytes) -> tuple[PictureRecord, bytes]:
-    """The record, and what follows it."""
-    return read(PictureRecord, payload), payload[size(PictureRecord) :]
+def write_picture(data: bytes, found: Detections | None, *, head: int, age_ms: int, quality: int) -> bytes:
+    boxes = b"" if found is None else write_detections(found)
+    return _PICTURE.pack(head, _u16(age_ms), quality, len(boxes)) + boxes + data
+
+
+def read_picture(payload: bytes) -> tuple[PictureRecord, Detections | None, bytes]:
+    """The record, the boxes, and the JPEG or its compressed part. Raises `FormatError`."""
+    if len(payload) < _PICTURE.size:
+        raise FormatError("too short", field="PICTURE", found=f"{len(payload)} bytes",
+                          expected=f"{_PICTURE.size} or more")  # fmt: skip
+    head, age_ms, quality, boxes = _PICTURE.unpack_from(payload)
+    start = _PICTURE.size + boxes
+    found = read_detections(payload[_PICTURE.size : start]) if boxes else None
+    return PictureRecord(head=head, age_ms=age_ms, quality=quality, boxes=boxes), found, payload[start:]
 
 
 def write_detections(found: Detections) -> bytes:

@@ -48,6 +48,7 @@ class CameraSays:
     """News from the camera: a text, an answer, or what it can do; or of the line, from this end."""
 
     text: str = ""
+    detections: Detections | None = None  # boxes that came without a picture
     answer: Answer | None = None
     capability: CapabilityRecord | None = None
     name: str = ""
@@ -66,7 +67,6 @@ class Receiver:
     _legacy: Legacy = field(default_factory=Legacy)
     _encoder: Encoder = field(default_factory=Encoder)
     _heads: dict[int, bytes] = field(default_factory=dict)
-    _boxes: tuple[int, Detections] | None = None  # sequence number of their picture
     _head_asked: float = -1e9
     _started: float = 0.0
     _heard: float = 0.0
@@ -153,10 +153,10 @@ class Receiver:
 
     def _understand(self, frame: Frame, now: float) -> Event | None:
         if frame.kind == Kind.PICTURE:
-            return self._picture(frame, now)
+            return self._picture(frame.payload, now)
         if frame.kind == Kind.DETECTIONS:
-            self._boxes = ((frame.sequence + 1) & 0xFFFF, read_detections(frame.payload))
-        elif frame.kind == Kind.PICTURE_HEAD:
+            return CameraSays(detections=read_detections(frame.payload))
+        if frame.kind == Kind.PICTURE_HEAD:
             self._keep_head(frame.payload)
         elif frame.kind == Kind.TEXT:
             return CameraSays(text=frame.payload.decode("utf-8", "replace"))
@@ -178,9 +178,8 @@ class Receiver:
         while len(self._heads) > _HEADS:
             del self._heads[next(iter(self._heads))]
 
-    def _picture(self, frame: Frame, now: float) -> Shown | None:
-        record, data = read_picture(frame.payload)
-        boxes = self._boxes[1] if self._boxes and self._boxes[0] == frame.sequence else None
+    def _picture(self, payload: bytes, now: float) -> Shown | None:
+        record, boxes, data = read_picture(payload)
         if record.head and record.head not in self._heads:
             if now - self._head_asked > _HEAD_AGAIN:
                 self._head_asked = now
@@ -188,4 +187,4 @@ class Receiver:
             return None
         jpeg = join_jpeg(self._heads[record.head], data) if record.head else data
         self._times.append(now)
-        return Shown(jpeg, boxes, len(frame.payload), self._elapsed(now), record.age_ms, record.quality)
+        return Shown(jpeg, boxes, len(payload), self._elapsed(now), record.age_ms, record.quality)

@@ -19,7 +19,6 @@ from k210kit.link.messages import (
     split_jpeg,
     write_answer,
     write_capability,
-    write_detections,
     write_picture,
 )
 from k210kit.link.speed import CameraSpeed
@@ -57,16 +56,15 @@ class Sender:
     _next_baud: int = 0
 
     def picture(self, jpeg: bytes, found: Detections | None, now: float, *, age_ms: int = 0) -> int:
-        """Queue one picture and its boxes; returns the bytes of both on the wire."""
-        before = len(self._output)
+        """Queue one picture and its boxes; returns their bytes on the wire, without a new head's."""
         head, scan = split_jpeg(jpeg)
         number = head_number(head)
         if number != self._head or now - self._head_at > HEAD_EVERY:
             self._put(Kind.PICTURE_HEAD, head)
             self._head, self._head_at = number, now
-        if found is not None:
-            self._put(Kind.DETECTIONS, write_detections(found))
-        self._put(Kind.PICTURE, write_picture(scan, head=number, age_ms=age_ms, quality=self.steering.quality))
+        before = len(self._output)
+        quality = self.steering.quality
+        self._put(Kind.PICTURE, write_picture(scan, found, head=number, age_ms=age_ms, quality=quality))
         return len(self._output) - before
 
     def text(self, message: str) -> None:

@@ -12,6 +12,7 @@ __all__ = ["LADDER", "Steering"]
 
 LADDER = (3, 4, 5, 7, 10, 13, 17, 22, 28, 35, 45, 55, 65, 75, 85)
 _PATIENCE = 4  # pictures with room to spare before the quality rises
+_MARGIN = 0.9  # of the time that is left, for heads, answers and busier pictures
 _GROWTH = 1.25  # one rung makes a picture about this much larger
 
 
@@ -34,10 +35,10 @@ class Steering:
 
     def budget(self, busy_seconds: float) -> float:
         """Bytes that one picture may have, after `busy_seconds` of capturing, detecting and compressing."""
-        return max(1 / self.rate - busy_seconds, 0.1 / self.rate) * self.bytes_per_second
+        return _MARGIN * max(1 / self.rate - busy_seconds, 0.1 / self.rate) * self.bytes_per_second
 
     def sent(self, size: int, busy_seconds: float) -> None:
-        """A picture of `size` bytes was sent."""
+        """A picture of `size` bytes was sent, its head not counted."""
         room = self.budget(busy_seconds)
         if size > room:
             self._room = 0
