@@ -11,9 +11,9 @@ import typer
 from typer.core import TyperGroup
 
 from k210kit import __version__
-from k210kit.cli.output import fail
+from k210kit.cli.output import fail, show
 from k210kit.cli.table import COMMANDS, Command
-from k210kit.errors import KitError
+from k210kit.errors import InputError, KitError
 
 __all__ = ["app", "main"]
 
@@ -51,7 +51,7 @@ def _imported(row: Command) -> Any:
 app = typer.Typer(
     name="k210kit",
     cls=_LazyGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,19 +65,41 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+_WORKFLOW = (
+    ("k210kit train photos -o run", "a folder of photos becomes a model, measured before and after quantisation"),
+    ("k210kit fit run/bundle/model.kmodel --firmware minimum_with_ide", "does it fit on the board, how fast is it"),
+    (
+        "k210kit run run/bundle/boot.py --sd run/bundle --camera photos",
+        "the board's script on the desk, picture by picture",
+    ),
+    ("k210kit flash run/bundle.kfpkg", "onto the board"),
+    ("k210kit compile model.tflite -o model.kmodel --images photos", "a network from elsewhere (TFLite, ONNX, Keras)"),
+)
+
+WrongCommandLine: Any = typer.BadParameter.__base__  # of every complaint about arguments, in every version of typer
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
-) -> None: ...
+) -> None:
+    if context.invoked_subcommand is None:
+        steps = [line for step, what in _WORKFLOW for line in (f"  {step}", f"      {what}")]
+        show(None, as_json=False, text=["From photos to a working camera:", *steps, "All commands: k210kit --help"])
 
 
 def main() -> None:
     """Run the command line and leave with one of the exit codes 0, 1, 2, 3."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except KitError as error:
         fail(error)
-    except KeyboardInterrupt:
+    except WrongCommandLine as error:
+        said, where = error.format_message(), error.ctx.command_path if error.ctx else "k210kit"
+        fail(InputError(f"{said if said.endswith(('?', '.')) else said + '.'} See: {where} --help"))
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nStopped.\n")
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has left, as `| head` does
