@@ -92,7 +92,7 @@ def _options(
 def main() -> None:
     """Run the command line and leave with one of the exit codes 0, 1, 2, 3."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="k210kit", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except KitError as error:
         fail(error)
