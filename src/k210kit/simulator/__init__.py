@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from k210kit.simulator.inputs import read_input
 from k210kit.simulator.run import Machine, Run, simulate
+from k210kit.simulator.trace import LayerStatistics, named, statistics
 
-__all__ = ["Machine", "Run", "simulate"]
+__all__ = ["LayerStatistics", "Machine", "Run", "named", "read_input", "simulate", "statistics"]

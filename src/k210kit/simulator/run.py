@@ -121,7 +121,8 @@ class Machine:
         first = self.model.layers[0]
         dtype: type[np.generic] = np.float32 if isinstance(first, FullyConnected) else np.uint8
         given = np.asarray(pixels)
-        if given.dtype != dtype or given.size != int(np.prod(self.input_shape)):
+        size = int(np.prod(self.input_shape))
+        if given.dtype != dtype or given.shape not in (self.input_shape, (1, *self.input_shape), (size,)):
             raise InputError(
                 f"The input is {given.dtype} of shape {given.shape}; the model takes {np.dtype(dtype)} of shape "
                 f"{self.input_shape}" + (" (channel, row, column)." if len(self.input_shape) == 3 else ".")
