@@ -1,0 +1,84 @@
+"""LabelMe: a JSON file per picture with shapes; the picture beside it or inside it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from k210kit.errors import InputError
+
+from .forms import Read, form
+from .records import Box, Findings, Picture, tidy_label
+from .store import PictureIndex, Store, text_of
+from .voc import label_list, unannotated
+
+__all__ = ["read_labelme"]
+
+
+def _recognises(store: Store) -> bool:
+    heads = [text_of(store, name) for name in store.names if name.lower().endswith(".json")][:5]
+    return any('"shapes"' in text and '"imagePath"' in text for text in heads)
+
+
+@form("labelme", "LabelMe JSON", _recognises)
+def read_labelme(store: Store, findings: Findings) -> Read:
+    """The bounding box of every shape: rectangles, polygons, circles (centre and a point of the rim)."""
+    index = PictureIndex(store.names)
+    pictures: dict[str, Picture] = {}
+    for name in (n for n in store.names if n.lower().endswith(".json")):
+        try:
+            body = json.loads(text_of(store, name))
+        except (json.JSONDecodeError, InputError, RecursionError) as error:
+            findings.error(name, f"is not readable JSON: {error}")
+            continue
+        if not isinstance(body, dict) or not isinstance(body.get("shapes"), list):
+            continue
+        title, read = _source(body, name, index, store)
+        if read is None:
+            findings.error(name, f"annotates {title}, which is neither beside it nor inside it")
+            continue
+        boxes = [box for shape in body["shapes"] if (box := _box(shape, name, findings))]
+        if body["shapes"] and not boxes:
+            findings.error(name, "has no usable shape left, so its picture is left out")
+            continue
+        size = (float(body.get("imageWidth") or 0), float(body.get("imageHeight") or 0))
+        pictures[title] = Picture(name=title, read=read, boxes=tuple(boxes), frame=size if all(size) else None)
+    return Read(
+        pictures=[*pictures.values(), *unannotated(store, index, set(pictures), findings)], labels=label_list(store)
+    )
+
+
+def _source(
+    body: dict[str, Any], name: str, index: PictureIndex, store: Store
+) -> tuple[str, Callable[[], bytes] | None]:
+    wanted = str(body.get("imagePath") or "")
+    found = (index.find(wanted, beside=name) if wanted else None) or index.beside(name)
+    if found:
+        return found, partial(store.read, found)
+    try:
+        data = base64.b64decode(body.get("imageData") or "", validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        data = b""
+    return wanted or name, partial(bytes, data) if data else None
+
+
+def _box(shape: Any, name: str, findings: Findings) -> Box | None:  # Any: JSON
+    try:
+        label = tidy_label(str(shape["label"]))
+        points = [(float(x), float(y)) for x, y in shape["points"]]
+    except (KeyError, TypeError, ValueError):
+        findings.error(name, "has a shape without a label or points; it is left out")
+        return None
+    if len(points) < 2 or not label:
+        findings.error(name, f"has a {label!r} of {len(points)} points; it is left out")
+        return None
+    if shape.get("shape_type") == "circle":
+        (x, y), (u, v) = points[:2]
+        radius = ((u - x) ** 2 + (v - y) ** 2) ** 0.5
+        points = [(x - radius, y - radius), (x + radius, y + radius)]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return Box(label=label, left=min(xs), top=min(ys), right=max(xs), bottom=max(ys))

@@ -1,0 +1,91 @@
+"""What to do with which data: the phases of training, and how pictures are changed; the numbers of judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .augment import Augmentation, flip_makes_sense
+from .datasets import Task
+from .fit import Phase
+from .models import Net
+
+__all__ = ["Recipe", "recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The way from the first weights to the last. head_first: the head learns on features computed once, before all."""
+
+    head_first: bool
+    phases: tuple[Phase, ...]
+    how: Augmentation
+
+
+def recipe(
+    task: Task,
+    net: Net,
+    *,
+    pretrained: bool,
+    pictures: int,
+    labels: Sequence[str],
+    epochs: int | None,
+    rate: float | None,
+    batch: int,
+    kpu_epochs: int | None,
+) -> Recipe:
+    """The recipe for a data set of so many training pictures."""
+    batch = min(batch, max(pictures // 2, 1))
+    if task == "classify":
+        main = _classifier(pretrained, pictures)
+        how = Augmentation(flip=flip_makes_sense(labels), turn=15.0, zoom=1.2, shift=0.08)
+    else:
+        main = _detector(pretrained, pictures)
+        how = Augmentation(flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.5)
+    main = replace(main, batch=batch, epochs=epochs or main.epochs, rate=rate or main.rate)
+    if kpu_epochs is None:
+        kpu_epochs = max(2, min(main.epochs // 10, 12))
+    last = Phase(
+        name="with the KPU's rounding",
+        epochs=kpu_epochs,
+        rate=main.rate * 0.05,
+        batch=batch,
+        warm_up=0.5,
+        frozen_until=main.frozen_until,
+        quantised=True,
+    )
+    phases = (main, last) if kpu_epochs else (main,)
+    return Recipe(head_first=pretrained and task == "classify", phases=phases, how=how)
+
+
+def _views(views: int, pictures: int, least: int, most: int) -> int:
+    """Epochs that show about so many pictures."""
+    return max(least, min(round(views / max(pictures, 1)), most))
+
+
+def _classifier(pretrained: bool, pictures: int) -> Phase:
+    if pretrained:
+        return Phase(
+            name="fine-tuning",
+            epochs=_views(4000, pictures, 4, 30),
+            rate=4e-4,
+            warm_up=1.0,
+            frozen_until="conv_pw_3_relu",
+            frozen_norm=("conv",),
+            patience=5,
+        )
+    return Phase(name="training", epochs=_views(24000, pictures, 10, 120), rate=2e-3, warm_up=2.0, patience=30)
+
+
+def _detector(pretrained: bool, pictures: int) -> Phase:
+    if pretrained:
+        return Phase(
+            name="training",
+            epochs=_views(16000, pictures, 10, 150),
+            rate=1e-3,
+            warm_up=2.0,
+            frozen_until="conv_pw_3_relu",
+            frozen_norm=("conv",),
+            patience=60,
+        )
+    return Phase(name="training", epochs=_views(30000, pictures, 15, 200), rate=2e-3, warm_up=2.0, patience=60)
