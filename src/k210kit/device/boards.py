@@ -44,7 +44,7 @@ class Sequence:
     wiring: Wiring
 
 
-_OFF = Step(False, False)
+_OFF = Step(False, False, seconds=0.05)
 
 SEQUENCES: dict[str, Sequence] = {
     sequence.name: sequence

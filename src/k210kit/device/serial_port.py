@@ -14,7 +14,16 @@ from k210kit.errors import DeviceError, MissingExtraError
 
 from .boards import BOARDS
 
-__all__ = ["FoundPort", "Port", "PortLost", "choose_port", "explain_open_failure", "find_ports", "open_port"]
+__all__ = [
+    "PORT_FAULTS",
+    "FoundPort",
+    "Port",
+    "PortLost",
+    "choose_port",
+    "explain_open_failure",
+    "find_ports",
+    "open_port",
+]
 
 # USB chips on K210 boards and on the cables people use; (vendor, product or None for any)
 _SERIAL_VENDORS = {0x1A86: "WCH CH340/CH552", 0x0403: "FTDI", 0x067B: "Prolific", 0x10C4: "Silicon Labs", 0xC251: "DAP"}
@@ -24,6 +33,17 @@ _DRIVERS = {
     0x067B: "pl2303 (Linux), the PL2303 driver of prolific.com.tw (Windows)",
     0x10C4: "cp210x (Linux), the CP210x VCP driver of silabs.com (Windows)",
 }
+
+
+def _port_faults() -> tuple[type[Exception], ...]:
+    try:
+        import termios
+    except ImportError:
+        return (OSError,)
+    return (OSError, termios.error)
+
+
+PORT_FAULTS = _port_faults()  # what pyserial lets through when the cable is pulled; termios.error is no OSError
 
 
 class Port(Protocol):

@@ -17,12 +17,15 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from k210kit.errors import DeviceError
+
 from .boards import SEQUENCES, Wiring
 from .clock import ModelClock
 from .flash_chip import FlashChip
 from .pretend_rom import Mode, PretendBoard
+from .serial_port import FoundPort
 
-__all__ = ["NO_FAULTS", "Faults", "PtyBoard", "VirtualPort"]
+__all__ = ["NO_FAULTS", "Faults", "PtyBoard", "VirtualPort", "VirtualSource"]
 
 BITS_PER_BYTE = 10  # 8N1: start, eight data, stop
 TRANSMIT_BUFFER_BYTES = 4096  # what the operating system takes before `write` waits
@@ -120,9 +123,9 @@ class VirtualPort:
         self._line_free = start + len(sent) * seconds_per_byte
         self.wire_seconds += len(sent) * seconds_per_byte
         self.clock.move_to(self._line_free - TRANSMIT_BUFFER_BYTES * seconds_per_byte)
-        if pulled or self.board.mode is Mode.OFF:
+        if pulled:
             self._unplug()
-            self._check_plugged()
+        self._check_plugged()
         return len(data)
 
     def read(self, size: int = 1, /) -> bytes:
@@ -242,10 +245,38 @@ class VirtualPort:
         )  # fmt: skip
 
     def _check_plugged(self) -> None:
+        if self.board.mode is Mode.OFF and self._unplugged_at is None:
+            self._unplug()  # a board without power takes its USB chip with it
         if self._unplugged_at is not None:
             raise OSError(errno.EIO, "the pretend board was unplugged", self.name)
         if not self.is_open:
             raise OSError(errno.EBADF, "the port is closed", self.name)
+
+
+@dataclass(frozen=True)
+class VirtualSource:
+    """Gives the flasher a pretend board, and gives it again after it was unplugged."""
+
+    port: VirtualPort
+
+    @property
+    def name(self) -> str:
+        return self.port.name
+
+    @property
+    def clock(self) -> ModelClock:
+        return self.port.clock
+
+    def candidates(self) -> tuple[FoundPort, ...]:
+        return (FoundPort(name=self.port.name, title="a pretend board"),)
+
+    def open(self, found: FoundPort) -> VirtualPort:
+        self.port.close()
+        try:
+            self.port.open()
+        except OSError as error:
+            raise DeviceError(f"{found.name} cannot be opened: {error.strerror}.") from error
+        return self.port
 
 
 def _fits(one: int, other: int) -> bool:
