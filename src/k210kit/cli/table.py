@@ -27,6 +27,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("new-project", "Start", "Make a folder to start from: places for photos, editor tasks, a workflow."),
     Command("inspect", "Model", "Say what a file is, what is in it and what loads it."),
     Command("simulate", "Model", "Run a kmodel bit for bit, as a K210 would."),
+    Command("run", "Board", "Run a MaixPy script on the desk, with the board's memory, time and errors."),
+    Command("flash", "Board", "Write a program, a model or a package to a board's flash."),
     Command("swap", "Board", "Reverse a model's words for `kpu.load_flash`."),
     Command("pack", "Board", "Pack files and their flash addresses into a kfpkg."),
     Command("unpack", "Board", "Take a kfpkg apart and show its flash map."),

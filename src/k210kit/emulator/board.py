@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from k210kit.firmware import Firmware
 
 __all__ = ["Block", "Board", "Camera", "Counters", "Picture", "PictureMaker", "Screen", "Stop"]
+
+
+IDLE_SECONDS_PER_FRAME = 0.2
 
 
 class Stop(BaseException):
@@ -121,7 +124,9 @@ class Board:
     pins: Pins
     print: Callable[[str], None]  # text as written, no newline added
     counters: Counters = field(default_factory=Counters)
+    frame_limit: int | None = None
     random: random.Random = field(default_factory=lambda: random.Random(0x4B323130))
+    trusted: Callable[[], AbstractContextManager[Any]] = nullcontext  # while the kit's own code needs this computer
     modules: dict[str, Any] = field(default_factory=dict)  # Any: one instance per device module, each its own class
 
     def module(self, name: str) -> Any:  # Any: see `modules`
@@ -137,6 +142,26 @@ class Board:
     def has(self, feature: str) -> bool:
         """Whether this firmware was built with a feature (see `k210kit.firmware`)."""
         return feature in self.firmware.features
+
+    def check_screens(self) -> None:
+        """Let a script without a camera end after as many pictures on the LCD as it may take frames."""
+        counters = self.counters
+        if self.frame_limit is not None and counters.frames == 0 and counters.screens > self.frame_limit:
+            self.clock.stop("frames")
+            self.clock.check()
+
+    def check_idle(self) -> None:
+        """Let a script that neither sees nor shows anything end: after 0.2 s for each frame that it may take."""
+        counters = self.counters
+        if self.frame_limit is None or counters.frames or counters.screens:
+            return
+        if self.clock.now > self.frame_limit * IDLE_SECONDS_PER_FRAME:
+            self.clock.stop("frames")
+            self.clock.check()
+
+    def not_emulated(self, what: str) -> None:
+        """Count something that the firmware has and the emulator has not; the caller raises."""
+        self.counters.not_emulated[what] = self.counters.not_emulated.get(what, 0) + 1
 
     def warn(self, text: str) -> None:
         """Note something that the board would do silently wrong; shown once at the end of a run."""

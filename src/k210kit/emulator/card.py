@@ -28,6 +28,7 @@ class Card:
     """What is mounted: board folder -> folder of this computer."""
 
     mounts: dict[str, Path]
+    beneath: dict[str, Path] = field(default_factory=dict)  # board path -> file shown there while none lies above it
     working: str = "/"
     memory_mounts: dict[str, Any] = field(default_factory=dict)  # Any: file systems made by the script itself
 
@@ -63,7 +64,7 @@ class Card:
 
     def open(self, path: str, mode: str = "r") -> IO[Any]:
         """Open a file of the card; errors carry the board's words."""
-        host = self.host(path)
+        host = self._readable(path) if "r" in mode and "+" not in mode else self.host(path)
         if host.is_dir():
             raise os_error(errno.EISDIR)
         try:
@@ -73,16 +74,22 @@ class Card:
         except OSError as failure:
             raise os_error(failure.errno or errno.EIO) from None
 
+    def _readable(self, path: str) -> Path:
+        """The file behind a path: on the card, else the one that shows through from beneath."""
+        host = self.host(path)
+        return host if host.exists() else self.beneath.get(self.absolute(path), host)
+
     def exists(self, path: str) -> bool:
+        full = self.absolute(path)
         found = self.split(path)
-        return self.absolute(path) == "/" or (found is not None and found[1].exists())
+        return full == "/" or full in self.beneath or (found is not None and found[1].exists())
 
     def stat(self, path: str) -> os.stat_result | None:
         """The host's stat, or None for the root."""
         if self.absolute(path) == "/":
             return None
         try:
-            return self.host(path).stat()
+            return self._readable(path).stat()
         except FileNotFoundError:
             raise os_error(errno.ENOENT) from None
 
@@ -93,7 +100,8 @@ class Card:
         host = self.host(full)
         if not host.is_dir():
             raise os_error(errno.ENOENT)
-        return sorted(entry.name for entry in host.iterdir())
+        shown = [name.rpartition("/")[2] for name in self.beneath if name.rpartition("/")[0] == full]
+        return sorted({entry.name for entry in host.iterdir()} | set(shown))
 
     def change_folder(self, path: str) -> None:
         full = self.absolute(path)

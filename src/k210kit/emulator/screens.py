@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from k210kit.errors import FileError
 from k210kit.files import write_whole
 
-__all__ = ["FolderScreen", "MemoryScreen", "png", "rgb888"]
+__all__ = ["FolderScreen", "MemoryScreen", "TerminalScreen", "png", "rgb888"]
 
 
 def rgb888(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -71,16 +71,34 @@ class FolderScreen:
         return None
 
 
-@dataclass
-class ShownTwice:
-    """Passes pictures to several screens."""
+class TerminalScreen:
+    """Draws the LCD into a terminal, two pixels per character cell, at most ten times a second of board time."""
 
-    screens: tuple[Any, ...]  # Any: anything of the Screen protocol
+    def __init__(self, columns: int = 80) -> None:
+        self._columns = columns
+        self._next = 0.0
 
     def show(self, pixels: NDArray[np.uint16], seconds: float) -> None:
-        for screen in self.screens:
-            screen.show(pixels, seconds)
+        if seconds < self._next:
+            return
+        self._next = seconds + 0.1
+        sys.stdout.write("\x1b[H" + self.drawn(pixels))
+        sys.stdout.flush()
+
+    def drawn(self, pixels: NDArray[np.uint16]) -> str:
+        """The picture as lines of half blocks in 24-bit colours."""
+        high, wide = pixels.shape
+        columns = min(self._columns, wide)
+        rows = max(2, high * columns // wide // 2 * 2)
+        small = rgb888(pixels)[np.arange(rows) * high // rows][:, np.arange(columns) * wide // columns]
+        lines = []
+        for upper, lower in zip(small[::2], small[1::2], strict=True):
+            cells = (
+                f"\x1b[38;2;{a[0]};{a[1]};{a[2]};48;2;{b[0]};{b[1]};{b[2]}m\u2580"
+                for a, b in zip(upper, lower, strict=True)
+            )
+            lines.append("".join(cells) + "\x1b[0m\n")
+        return "".join(lines)
 
     def close(self) -> None:
-        for screen in self.screens:
-            screen.close()
+        return None

@@ -5,17 +5,38 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from k210kit.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from k210kit.emulator.board import Board
 
-__all__ = ["DeviceModule", "device_module", "instance", "known_names", "offered"]
+__all__ = [
+    "DeviceModule",
+    "DeviceModuleObject",
+    "NotEmulatedError",
+    "device_module",
+    "instance",
+    "known_names",
+    "module_object",
+    "offered",
+]
 
 # Device name -> file below `k210kit.emulator.modules`; a file is imported when a script first asks for the name.
 _FILES: dict[str, str] = {
+    "KPU": "KPU",
     "image": "image",
+    "lcd": "lcd",
+    "sensor": "sensor",
+    "time": "time",
+    "utime": "time",
 }
+
+
+class NotEmulatedError(UnsupportedError):
+    """The firmware has it, the emulator does not. Not a silent None: the run's report names it too."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,31 @@ def instance(board: Board, name: str) -> Any:  # Any: each module is its own cla
             return made
     board.modules[name] = made = row.cls(board)
     return made
+
+
+class DeviceModuleObject(ModuleType):
+    """What a script holds after `import name`: the public names of the module's instance."""
+
+    def __init__(self, name: str, board: Board) -> None:
+        super().__init__(name)
+        self.__dict__.clear()
+        self.__dict__["__name__"] = name
+        self.__dict__.update(public_names(instance(board, name)))
+
+    def __repr__(self) -> str:
+        return f"<module '{self.__name__}'>"
+
+
+def public_names(made: Any) -> dict[str, Any]:  # Any: an instance of a device module's class, and its values
+    """What a script sees of an instance: its public attributes, and what `PRIVATE_NAMES` renames."""
+    names = {name: getattr(made, name) for name in dir(made) if not name.startswith("_") and name != "PRIVATE_NAMES"}
+    names.update({shown: getattr(made, name) for shown, name in getattr(made, "PRIVATE_NAMES", {}).items()})
+    return names
+
+
+def module_object(board: Board, name: str) -> DeviceModuleObject:
+    """A new module object for a script of this board."""
+    return DeviceModuleObject(name, board)
 
 
 def _row(name: str) -> DeviceModule:

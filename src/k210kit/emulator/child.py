@@ -1,0 +1,123 @@
+"""The process in which a script runs: `python -m k210kit.emulator.child REQUEST RESULT`, started by `isolated`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from k210kit.emulator.board import Board
+from k210kit.emulator.console import interact
+from k210kit.emulator.guard import Fence, limit_memory, memory_watch
+from k210kit.emulator.interpreter import Interpreter
+from k210kit.emulator.power_on import power_on
+from k210kit.emulator.request import RunRequest, setup_of
+from k210kit.emulator.run import Printed, RunResult, run_on
+from k210kit.errors import KitError, missing_file
+
+__all__ = ["main"]
+
+# What of a script's own folder shows on the card when a single script is run.
+_SIBLINGS = (".py", ".kmodel", ".smodel")
+
+
+def main(request_file: str, result_file: str) -> None:
+    """Run what the request asks and leave the result, or the error, as JSON."""
+    work = Path(result_file).parent
+    try:
+        result = _run(RunRequest.from_json(Path(request_file).read_text(encoding="utf-8")), work)
+        answer = {"result": dataclasses.asdict(result)}
+    except KitError as error:
+        answer = {"error": {"kind": type(error).__name__, "message": str(error)}}
+    Path(result_file).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _run(request: RunRequest, work: Path) -> RunResult:
+    card = work / "flash"
+    card.mkdir()
+    files, beneath = _programs(Path(request.script))
+    printed = Printed(_to_stdout)
+    board = power_on(setup_of(request, card), printed.write)
+    board.files.beneath.update(beneath)
+    interpreter = Interpreter(board, _keyboard if request.interactive else None)
+    for number, end in board.ports.ends.items():
+        if end.name != "nothing":
+            sys.stderr.write(f"serial port {number} is {end.name}\n")
+    address = getattr(board.lcd, "address", None)
+    if address:
+        sys.stderr.write(f"the LCD is at {address}\n")
+    fence = Fence(readable=_readable(request, beneath), writable=_writable(request, work))
+    board.trusted = fence.trusted
+    _warm_up(board)
+    limit_memory()
+    interpreter.memory_watch = memory_watch()
+    fence.close()
+    try:
+        if len(files) > 1 or Path(request.script).is_dir():
+            board.print(_boot_words(board))
+        result = run_on(board, interpreter, files, printed)
+        if request.interactive:
+            interact(board, interpreter)
+    finally:
+        fence.open()
+        board.lcd.close()
+        board.camera.close()
+        board.ports.close()
+    return result
+
+
+def _programs(script: Path) -> tuple[list[tuple[str, bytes]], dict[str, Path]]:
+    """Names and texts of what runs, and the files that show on the card."""
+    if script.is_dir():
+        shown = {f"/flash/{p.relative_to(script).as_posix()}": p for p in sorted(script.rglob("*")) if p.is_file()}
+        found = [(n, script / n) for n in ("boot.py", "main.py") if (script / n).is_file()]
+        if not found:
+            raise missing_file(script / "main.py")
+        return [(name, path.read_bytes()) for name, path in found], shown
+    if not script.exists():
+        raise missing_file(script)
+    beside = {f"/flash/{p.name}": p for p in sorted(script.parent.iterdir()) if p.suffix in _SIBLINGS and p.is_file()}
+    return [(script.name, script.read_bytes())], beside
+
+
+def _readable(request: RunRequest, beneath: dict[str, Path]) -> list[Path]:
+    camera = [] if request.camera == "pattern" or request.camera.isdigit() else [Path(request.camera)]
+    return [*camera, *beneath.values()]
+
+
+def _writable(request: RunRequest, work: Path) -> list[Path]:
+    folders = [work]
+    if request.sd:
+        folders.append(Path(request.sd))
+    if request.lcd and not request.lcd.startswith(("http:", "terminal")):
+        folders.append(Path(request.lcd))
+    return folders
+
+
+def _warm_up(board: Board) -> None:
+    """Import what the modules import at their first use, before memory is counted."""
+    import PIL.BmpImagePlugin
+    import PIL.JpegImagePlugin
+    import PIL.PngImagePlugin  # noqa: F401
+
+    for name in ("image", "sensor", "lcd", "KPU"):
+        board.module(name)
+
+
+def _boot_words(board: Board) -> str:
+    size = board.gc.size
+    return f"[MaixPy] gc heap=0x80300000-0x{0x80300000 + size:x}({size})\n[MaixPy] init end\n"
+
+
+def _keyboard(prompt: str) -> str:
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _to_stdout(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

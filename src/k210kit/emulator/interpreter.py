@@ -1,0 +1,275 @@
+"""One board's interpreter: its built-in names, its imports, its files; no name of this computer's Python gets in."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from k210kit.emulator.card import os_error
+from k210kit.emulator.costs import print_seconds
+from k210kit.emulator.modules import offered
+from k210kit.emulator.modules.table import DeviceModuleObject, module_object
+from k210kit.emulator.script import HIDDEN_ATTRIBUTES, STEP, compile_script, decode_source
+from k210kit.emulator.wording import represent, text_of
+
+if TYPE_CHECKING:
+    from k210kit.emulator.board import Board
+
+__all__ = ["Interpreter"]
+
+# MicroPython 1.11 with the port's options; everything else of CPython's builtins is absent on the board.
+_SAME_AS_CPYTHON = """
+    __build_class__ abs all any bin bool bytes callable chr classmethod complex dict divmod enumerate filter
+    float frozenset hash hex id int isinstance issubclass iter len list map max memoryview min next object oct
+    ord pow property range reversed round set slice sorted staticmethod str sum super tuple type zip globals
+    locals None True False Ellipsis NotImplemented ArithmeticError AssertionError AttributeError BaseException
+    EOFError Exception GeneratorExit ImportError IndentationError IndexError KeyError KeyboardInterrupt
+    LookupError MemoryError NameError NotImplementedError OSError OverflowError RuntimeError StopIteration
+    SyntaxError SystemExit TimeoutError TypeError UnicodeError ValueError ZeroDivisionError
+"""
+
+
+_STEPS_PER_LOOK = 256
+
+
+class Interpreter:
+    """Runs scripts on one board. Several interpreters live side by side in one process."""
+
+    def __init__(self, board: Board, read_line: Callable[[str], str] | None = None) -> None:
+        self.board = board
+        self.read_line = read_line
+        self.path: list[str] = ["", ".", "/flash"]
+        self.memory_watch: Callable[[], None] = lambda: None  # raises MemoryError where the process grows without end
+        self._steps_left = _STEPS_PER_LOOK
+        self.loaded: dict[str, ModuleType] = {}
+        self.main_namespace: dict[str, Any] = {}  # of the file that runs as the main program
+        self.builtins = self._make_builtins()
+        board.modules["interpreter"] = self
+
+    # running ----------------------------------------------------------------------------------------------------
+    def namespace(self, name: str, filename: str = "") -> dict[str, Any]:  # Any: the script's own values
+        """Fresh globals for a file."""
+        made: dict[str, Any] = {"__name__": name, "__builtins__": self.builtins}
+        if filename:
+            made["__file__"] = filename
+        return made
+
+    def run(self, source: str, filename: str, namespace: dict[str, Any]) -> None:
+        """Run a script's text in `namespace`; its exceptions come out as they are."""
+        exec(compile_script(source, filename), namespace)  # the script itself, with the board's builtins only
+
+    def is_script(self, frame_globals: Mapping[str, Any]) -> bool:
+        """Whether a frame belongs to a script of this board."""
+        return frame_globals.get("__builtins__") is self.builtins
+
+    # imports ----------------------------------------------------------------------------------------------------
+    def import_module(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = None,
+        level: int = 0,
+    ) -> ModuleType:
+        """The script's `__import__`: device modules, then files on the card, else ImportError."""
+        if level:
+            package = str((globals or {}).get("__package__") or (globals or {}).get("__name__", ""))
+            name = ".".join(filter(None, [package, name]))
+        top: ModuleType | None = None
+        made: ModuleType | None = None
+        walked = ""
+        for part in name.split("."):
+            walked = f"{walked}.{part}" if walked else part
+            child = self._load(walked)
+            if made is not None and not isinstance(made, DeviceModuleObject):
+                setattr(made, part, child)
+            made = child
+            top = top or child
+        assert made is not None
+        assert top is not None
+        if fromlist:
+            for wanted in fromlist:
+                if wanted != "*" and not hasattr(made, wanted) and hasattr(made, "__path__"):
+                    setattr(made, wanted, self._load(f"{name}.{wanted}"))
+            return made
+        return top
+
+    def _load(self, name: str) -> ModuleType:
+        if name in self.loaded:
+            return self.loaded[name]
+        if offered(self.board, name):
+            made: ModuleType = module_object(self.board, name)
+        else:
+            parent, _, child = name.rpartition(".")
+            if parent and isinstance(self.loaded.get(parent), DeviceModuleObject):
+                inner = getattr(self.loaded[parent], child, None)
+                if not isinstance(inner, ModuleType):
+                    raise ImportError(f"no module named '{name}'")
+                return inner
+            return self._load_file(name)
+        self.loaded[name] = made
+        return made
+
+    def _load_file(self, name: str) -> ModuleType:
+        inside = name.replace(".", "/")
+        for folder in self.path:
+            base = f"{folder}/{inside}" if folder not in ("", ".") else inside
+            if self.board.files.exists(f"{base}.py"):
+                return self._run_file(name, f"{base}.py", package=False)
+            if self.board.files.exists(f"{base}/__init__.py"):
+                return self._run_file(name, f"{base}/__init__.py", package=True)
+            if self._is_folder(base):
+                made = ModuleType(name)
+                made.__path__ = [base]
+                self.loaded[name] = made
+                return made
+        raise ImportError(f"no module named '{name}'")
+
+    def _is_folder(self, path: str) -> bool:
+        found = self.board.files.split(path)
+        return (
+            found is not None and found[1].is_dir() and self.board.files.absolute(path) not in self.board.files.mounts
+        )
+
+    def _run_file(self, name: str, path: str, *, package: bool) -> ModuleType:
+        with self.board.files.open(path, "rb") as stream:
+            source = decode_source(stream.read())
+        made = ModuleType(name)
+        made.__dict__.clear()
+        made.__dict__.update(self.namespace(name, path))
+        made.__dict__["__package__"] = name if package else name.rpartition(".")[0]
+        if package:
+            made.__dict__["__path__"] = [path.rpartition("/")[0]]
+        self.loaded[name] = made
+        try:
+            self.run(source, path, made.__dict__)
+        except BaseException:
+            self.loaded.pop(name, None)
+            raise
+        return made
+
+    # built-in functions that differ from CPython's ----------------------------------------------------------------
+    def _make_builtins(self) -> dict[str, Any]:
+        made: dict[str, Any] = {name: getattr(builtins, name) for name in _SAME_AS_CPYTHON.split()}
+        made.update(
+            __name__="builtins",
+            __import__=self.import_module,
+            bytearray=byte_array_class(self.board),
+            compile=self._compile,
+            const=lambda value: value,
+            delattr=_checked(builtins.delattr),
+            dir=self._dir,
+            eval=self._eval,
+            exec=self._exec,
+            execfile=self._execfile,
+            getattr=_checked(builtins.getattr),
+            hasattr=_checked(builtins.hasattr),
+            help=self._help,
+            input=self._input,
+            open=self.board.files.open,
+            print=self._print,
+            repr=represent,
+            setattr=_checked(builtins.setattr),
+        )
+        made[STEP] = self._step
+        return made
+
+    def _step(self, seconds: float) -> None:
+        """The head of a loop or function of the script."""
+        self.board.clock.tick(seconds)
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            self._steps_left = _STEPS_PER_LOOK
+            self.board.check_idle()
+            self.memory_watch()
+
+    def _print(self, *values: object, sep: str = " ", end: str = "\n", file: Any = None) -> None:
+        text = sep.join(map(text_of, values)) + end
+        if file is None:
+            self.board.print(text)
+            self.board.clock.advance(print_seconds(text))
+        else:  # Any: a stream of the script's
+            file.write(text)
+
+    def _compile(self, source: str, filename: str, mode: str) -> CodeType:
+        return compile_script(source, filename, mode)
+
+    def _eval(self, source: str | CodeType, names: dict[str, Any] | None = None, inner: Any = None) -> Any:
+        return self._evaluate(source, "eval", names, inner, sys._getframe(1))
+
+    def _exec(self, source: str | CodeType, names: dict[str, Any] | None = None, inner: Any = None) -> None:
+        self._evaluate(source, "exec", names, inner, sys._getframe(1))
+
+    def _evaluate(self, source: str | CodeType, mode: str, names: Any, inner: Any, caller: Any) -> Any:
+        """Any: names and values of the script, and the frame that called."""
+        if isinstance(source, CodeType):
+            code = source
+        else:
+            code = compile_script(source.strip() if mode == "eval" else source, "<string>", mode)
+        outer = caller.f_globals if names is None else names
+        outer.setdefault("__builtins__", self.builtins)
+        if outer["__builtins__"] is not self.builtins:
+            outer["__builtins__"] = self.builtins
+        return eval(code, outer, caller.f_locals if names is None else inner)
+
+    def _execfile(self, path: str, names: dict[str, Any] | None = None) -> None:
+        with self.board.files.open(path, "rb") as stream:
+            source = decode_source(stream.read())
+        self._evaluate(source, "exec", names, None, sys._getframe(1))
+
+    def _dir(self, *of: Any) -> list[str]:
+        if not of:
+            return sorted(name for name in sys._getframe(1).f_locals if name != "__builtins__")
+        return [name for name in builtins.dir(of[0]) if name not in HIDDEN_ATTRIBUTES]
+
+    def _help(self, *of: Any) -> None:
+        if not of:
+            self.board.print("Welcome to MaixPy on the desk. help('modules') lists the modules.\n")
+        elif of[0] == "modules":
+            from k210kit.emulator.modules import known_names
+
+            self.board.print("\n".join(sorted(n for n in known_names() if offered(self.board, n))) + "\n")
+        else:
+            self.board.print(f"object {text_of(of[0])} is of type {type(of[0]).__name__}\n")
+
+    def _input(self, prompt: str = "") -> str:
+        self.board.print(text_of(prompt))
+        if self.read_line is None:
+            self.board.clock.stop("it waits for a line from the keyboard")
+            self.board.clock.check()
+            raise os_error(5)
+        return self.read_line("")
+
+
+def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """getattr and friends without CPython's back doors (Any: they take whatever the script has)."""
+
+    def checked(of: Any, name: str, *rest: Any) -> Any:
+        if name in HIDDEN_ATTRIBUTES:
+            name = f"{name} is not on the board"
+        return function(of, name, *rest)
+
+    return checked
+
+
+def byte_array_class(board: Board) -> type:
+    """`bytearray` whose bytes come out of the board's GC heap."""
+
+    class Meta(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, builtins.bytearray)
+
+    class bytearray(builtins.bytearray, metaclass=Meta):
+        __slots__ = ("_block",)
+
+        def __init__(self, *arguments: Any) -> None:
+            size = arguments[0] if arguments and isinstance(arguments[0], int) else 0
+            block = board.gc.allocate(size) if size > 0 else None
+            super().__init__(*arguments)
+            self._block = block or board.gc.allocate(len(self))
+
+    bytearray.__qualname__ = "bytearray"
+    return bytearray

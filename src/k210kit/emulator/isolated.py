@@ -1,0 +1,59 @@
+"""Run a script in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from k210kit import errors
+from k210kit.emulator.request import RunRequest
+from k210kit.emulator.run import HeapReport, RunResult
+from k210kit.errors import KitError
+
+__all__ = ["run"]
+
+
+def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
+    """Run a script as `k210kit run` does; what it prints goes to `output` (default: kept only in the result).
+
+    Raises `InputError` for what the request names wrongly; what goes wrong on the board is in `RunResult.error`.
+    """
+    with tempfile.TemporaryDirectory(prefix="k210kit-") as folder:
+        work = Path(folder)
+        (work / "request.json").write_text(request.to_json(), encoding="utf-8")
+        command = [sys.executable, "-I", "-m", "k210kit.emulator.child"]
+        process = subprocess.Popen(
+            [*command, str(work / "request.json"), str(work / "result.json")],
+            stdout=subprocess.DEVNULL if output is None else output,
+            stdin=None if request.interactive else subprocess.DEVNULL,
+        )
+        _wait(process)
+        return _answer(work / "result.json", process.returncode)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end; Ctrl-C reaches the child too, which then ends the script and reports."""
+    while True:
+        try:
+            process.wait()
+            return
+        except KeyboardInterrupt:
+            continue
+
+
+def _answer(path: Path, code: int) -> RunResult:
+    if not path.exists():
+        raise KitError(f"The process of the emulated board ended with {code} and left no result.")
+    answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
+    if "error" in answer:
+        kind = getattr(errors, answer["error"]["kind"], errors.InputError)
+        if kind in (errors.FormatError, errors.MissingExtraError):
+            kind = errors.InputError
+        raise kind(answer["error"]["message"])
+    values = answer["result"]
+    values["heap"] = HeapReport(**values["heap"])
+    return RunResult(**values)
