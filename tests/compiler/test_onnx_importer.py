@@ -7,12 +7,11 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 
-from tests.fuzz.mutations import damaged  # noqa: E402
-
 from k210kit.compiler import evaluate  # noqa: E402
 from k210kit.compiler.importers.onnx import read_onnx  # noqa: E402
 from k210kit.compiler.ops import Foreign, Gather, Resize  # noqa: E402
 from k210kit.errors import FormatError  # noqa: E402
+from tests.fuzz.mutations import damaged  # noqa: E402
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(0)
