@@ -68,6 +68,14 @@ class Layout:
         """The layout that every compiler gives a map of this width."""
         return cls(channels_per_line(width), row_lines(width), channel_lines(width, height))
 
+    def __str__(self) -> str:
+        shared, row, group = self.channels_per_line, self.row_lines, self.channel_lines
+        return f"{shared} channels per line, {row} lines per row, {group} lines per group of channels"
+
+    def __post_init__(self) -> None:
+        if self.channels_per_line not in (1, 2, 4):
+            raise UnsupportedError(f"{self.channels_per_line} channels per line of KPU memory; expected 1, 2 or 4.")
+
 
 def read_map(kpu: NDArray[np.uint8], line: int, layout: Layout, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """A copy of the map of `shape` channels, rows, columns that starts at `line` of KPU memory `kpu`, flat bytes."""

@@ -6,6 +6,7 @@ as 0 has 0 for a default, and so have the three addresses, which the runtime fil
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from k210kit import hardware
@@ -36,6 +37,10 @@ POOLS: tuple[Pool, ...] = (
     Pool("mean 2x2 stride 1", 2, 1),
     Pool("max 2x2 stride 1", 2, 1),
 )
+
+
+_ZEROS = "ram_flag full_add pad_type first_stride bypass_convolution column_offset row_offset coefficient_size reserved"
+_UNKNOWN = ((0, _ZEROS.split()), (1, ["load_weights", "load_activation", "load_coordinates"]))
 
 
 def _bits(word: int, low: int, high: int, meaning: str, *, signed: bool = False, default: int | None = 0) -> int:
@@ -154,6 +159,26 @@ class Registers:
     def output_layout(self) -> memory.Layout:
         """How the output lies in KPU memory, as the registers tell it."""
         return memory.Layout(self.output_channels_per_line, self.output_row_lines, self.output_channel_lines)
+
+    def doubts(self) -> Iterator[str]:
+        """In what these registers leave what is known of the hardware; the simulator follows them or says it does not.
+
+        Registers whose meaning is not known have one value in every known file; another is ignored.
+        """
+        for usual, names in _UNKNOWN:
+            for name in names:
+                if getattr(self, name) != usual:
+                    yield f"register {name} is {getattr(self, name)}; what that does is not known, and it is ignored"
+        for name, layout, width, height in (
+            ("input", self.input_layout, self.input_width, self.input_height),
+            ("output", self.output_layout, self.output_width, self.output_height),
+        ):
+            derived = memory.Layout.of_width(width, height=height)
+            if layout != derived:
+                yield f"the {name}'s layout registers say {layout}, not {derived} as its width does; they are followed"
+        first, second = self.input_line, self.output_line
+        if first < second + self.output_lines and second < first + self.input_lines:
+            yield "input and output overlap in KPU memory; here the input is read whole before the output is written"
 
     @property
     def weight_count(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from k210kit.errors import InputError, UnsupportedError
 from k210kit.hardware import KPU_MEMORY_BYTES
 from k210kit.kmodel import Conv, FullyConnected, Kmodel, Layer, memory
-from k210kit.kmodel.arithmetic.runtimes import FloatMode, RuntimeName, runtime_for
+from k210kit.kmodel.arithmetic.runtimes import FloatMode, Runtime, RuntimeName, runtime_for
+from k210kit.kmodel.arithmetic.threads import own_threads, pool, workers
 from k210kit.kmodel.spans import Span, spans
 from k210kit.kmodel.text import output_rows
 
@@ -37,8 +41,9 @@ class _Memories:
 
     main: NDArray[np.uint8]
     kpu: NDArray[np.uint8]
-    runtime: Any
-    use_accelerator: bool
+    runtime: Runtime
+    accelerate: bool
+    split: bool
     warnings: list[str] = field(default_factory=list)
     layer: str = ""
 
@@ -63,7 +68,8 @@ class Machine:
     """A K210 with a model in it, for any number of inputs.
 
     `runtime`: "maixpy" or "sdk"; `float_mode` of the SDK: "fma" as a board computes, or "strict", each operation
-    rounded on its own. Memories start as zeros for every input, so that no input sees another's.
+    rounded on its own. Memories start as zeros for every input, so that no input sees another's. `accelerate`: let
+    numba make machine code, which takes half a second once; without it NumPy gives the same bytes, more slowly.
     """
 
     def __init__(
@@ -72,11 +78,11 @@ class Machine:
         *,
         runtime: RuntimeName = "maixpy",
         float_mode: FloatMode = "fma",
-        use_accelerator: bool = True,
+        accelerate: bool = True,
     ) -> None:
         self.model = model
         self.runtime = runtime_for(runtime, float_mode)
-        self.use_accelerator = use_accelerator
+        self.accelerate = accelerate and importlib.util.find_spec("numba") is not None
         self.input_shape = model.input_shape
         self.names = tuple(f"Layer {i} {layer.name}" for i, layer in enumerate(model.layers))
         self._notes = [*_beyond_main_memory(model, self.names)]
@@ -85,23 +91,40 @@ class Machine:
 
     def run(self, pixels: ArrayLike) -> Run:
         """Run one input: uint8 [channel, row, column], or float32 [n] where the model starts with floats."""
-        memories = self._fresh()
+        with own_threads():
+            return self._run(pixels, split=True)
+
+    def run_all(self, inputs: Iterable[ArrayLike]) -> Iterator[Run]:
+        """Run input after input, as many at a time as there are cores."""
+        with own_threads():
+            waiting: deque[Future[Run]] = deque()
+            for item in inputs:
+                waiting.append(pool().submit(self._run, item, split=False))
+                if len(waiting) > 2 * workers():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _run(self, pixels: ArrayLike, *, split: bool) -> Run:
+        memories = self._fresh(split=split)
         for _ in self._steps(memories, pixels):
             pass
         return Run(outputs=self._read_outputs(memories), warnings=[*self._notes, *memories.warnings])
 
     def trace(self, pixels: ArrayLike) -> tuple[Run, list[Array]]:
         """Run one input and keep what every layer made, in the layers' order."""
-        memories = self._fresh()
-        kept = [made.reshape(self._shapes[i]) for i, made in self._steps(memories, pixels)]
+        memories = self._fresh(split=True)
+        with own_threads():
+            kept = [made.reshape(self._shapes[i]) for i, made in self._steps(memories, pixels)]
         return Run(outputs=self._read_outputs(memories), warnings=[*self._notes, *memories.warnings]), kept
 
-    def _fresh(self) -> _Memories:
+    def _fresh(self, *, split: bool) -> _Memories:
         return _Memories(
             main=np.zeros(self.model.main_memory_bytes + _SLACK, np.uint8),
             kpu=np.zeros(KPU_MEMORY_BYTES, np.uint8),
             runtime=self.runtime,
-            use_accelerator=self.use_accelerator,
+            accelerate=self.accelerate,
+            split=split,
         )
 
     def _steps(self, memories: _Memories, pixels: ArrayLike) -> Iterator[tuple[int, Array]]:
@@ -204,4 +227,4 @@ def simulate(
     uint8 or float32, of shape [channel, row, column] where the model's layers tell it, else flat.
     """
     machine = Machine(model, runtime=runtime, float_mode=float_mode)
-    return [machine.run(item).outputs for item in inputs]
+    return [run.outputs for run in machine.run_all(inputs)]

@@ -163,7 +163,7 @@ def _windows(window: Window, channels: int) -> list[tuple[int, int, NDArray[np.i
 def l2_normalize(x: Floats, runtime: Runtime) -> Floats:
     """`x / sqrt(max(sum of squares, 1e-10))`, as a product with the reciprocal."""
     with np.errstate(all="ignore"):
-        squares = fma_sum(x, x) if runtime.fused else running_sum(x * x)[()]
+        squares = fma_sum(x[:, None].astype(np.float64) ** 2)[0] if runtime.fused else running_sum(x * x)[()]
         floored = squares if squares > _L2_FLOOR else _L2_FLOOR  # NaN too gives the floor
         return canonical(x * (_f32(1) / _f32(np.sqrt(floored))))
 
@@ -196,21 +196,15 @@ def fully_connected(x: Floats, weights: Floats, bias: Floats, activation: int, r
 
 def _products(x: Floats, columns: Floats, runtime: Runtime) -> Floats:
     """The sums of x[i] times column i, [out], in order."""
-    total = np.zeros(columns.shape[1], np.float32)
     if not runtime.fused:
-        for value, column in zip(x, columns, strict=True):
-            total = total + value * column
-        return total
-    in_blocks = runtime.blocks_of_eight and len(x) % 8 == 0
-    index = 0
-    while index < len(x):
-        if in_blocks and index % 8 == 0:  # the first two of a block are summed on their own
-            total = total + fma(x[index], columns[index], x[index + 1] * columns[index + 1])
-            index += 2
-        else:
-            total = fma(x[index], columns[index], total)
-            index += 1
-    return total
+        return running_sum(x[:, None] * columns, axis=0)
+    terms = x[:, None].astype(np.float64) * columns
+    if not runtime.blocks_of_eight or len(x) % 8:
+        return fma_sum(terms)
+    blocks = terms.reshape(-1, 8, columns.shape[1])
+    firsts, seconds = x[0::8, None], x[1::8, None] * columns[1::8]  # the first two of a block are summed on their own
+    blocks[:, 1] = fma(firsts, columns[0::8], seconds)
+    return fma_sum(blocks[:, 1:].reshape(-1, columns.shape[1]))
 
 
 def flatten(x: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -12,6 +12,8 @@ __all__ = ["canonical", "exp_nearest", "expf", "fma", "fma_sum", "running_sum"]
 Floats = NDArray[np.float32]
 
 _f32 = np.float32
+_SMALLEST_NORMAL = 2.0**-126
+_TIE_MASK, _TIE = (1 << 29) - 1, 1 << 28  # of a float64 half way between two float32
 
 
 def fma(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Floats:
@@ -20,7 +22,12 @@ def fma(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Floats:
     The product of two float32 is a whole float64. Their sum with c is rounded to odd: a sum that is not exact takes
     the neighbour whose last bit is 1, so that rounding to float32 afterwards sees on which side of a tie it lies.
     """
-    product = np.multiply(a, b, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        return _round_once(np.multiply(a, b, dtype=np.float64), c)
+
+
+def _round_once(product: NDArray[np.float64], c: ArrayLike) -> Floats:
+    """`product + c` as float32; `product` is whole, `c` a float32."""
     addend = np.asarray(c, np.float64)
     with np.errstate(all="ignore"):
         total = np.asarray(product + addend)
@@ -33,11 +40,27 @@ def fma(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Floats:
         return odd.view(np.float64).astype(np.float32)
 
 
-def fma_sum(a: Floats, b: Floats) -> np.float32:
-    """`s = fma(a[i], b[i], s)` in order, from 0: one float32."""
-    total = np.float32(0)
-    for x, y in zip(a, b, strict=True):
-        total = _f32(fma(x, y, total))
+def fma_sum(terms: NDArray[np.float64]) -> Floats:
+    """`s = s + term`, each rounded once to float32, along the first axis of [n, out], from 0: [out].
+
+    A term is a whole product of two float32, so this is a chain of fused multiply-adds, or a float32, which is added.
+    Rounding first to float64 and then to float32 goes wrong only where the float64 is a tie between two float32 or
+    lies among the denormals; where one such occurs, the sum is done again with care.
+    """
+    sums = np.empty((len(terms) + 1, *terms.shape[1:]), np.float64)
+    total = np.zeros(terms.shape[1:], np.float32)
+    with np.errstate(all="ignore"):
+        for term, wide in zip(terms, sums, strict=False):
+            np.add(total, term, out=wide)
+            np.copyto(total, wide, casting="same_kind")
+        wide = sums[:-1]
+        is_tie = (wide.view(np.int64) & _TIE_MASK) == _TIE
+        is_denormal = (np.abs(wide) < _SMALLEST_NORMAL) & (wide != 0)
+        if not (is_tie | is_denormal).any():
+            return total
+        total = np.zeros(terms.shape[1:], np.float32)
+        for term in terms:
+            total = _round_once(term, total)
     return total
 
 

@@ -14,7 +14,8 @@ from k210kit import wire
 from k210kit.errors import FormatError
 from k210kit.hardware import SEGMENTS
 from k210kit.kmodel import memory
-from k210kit.kmodel.arithmetic.kpu import Convolution, convolve
+from k210kit.kmodel.arithmetic.kpu import Convolution
+from k210kit.kmodel.arithmetic.prepared import Prepared
 from k210kit.kmodel.layers.base import Layer, layer
 from k210kit.kmodel.layers.machine import Machine, Tensor
 from k210kit.kmodel.registers import POOLS, Registers
@@ -219,10 +220,20 @@ class Conv(Layer):
             pool_type=r.pool_type,
         )
 
+    @cached_property
+    def _prepared(self) -> Prepared:
+        return Prepared(self.convolution)
+
+    @cached_property
+    def _layout_doubts(self) -> tuple[str, ...]:
+        return tuple(self.registers.doubts())
+
     def run(self, machine: Machine) -> Tensor:
         r = self.registers
         x = memory.read_map(machine.kpu, r.input_line, r.input_layout, r.input_shape)
-        y: NDArray[np.uint8] = convolve(x[None], self.convolution)[0]
+        y, doubts = self._prepared.run(x, accelerate=machine.accelerate, split=machine.split)
+        for doubt in (*doubts, *self._layout_doubts):
+            machine.doubt(doubt)
         memory.write_map(machine.kpu, r.output_line, r.output_layout, y)
         if self.to_main_memory:
             self._send(machine, y)

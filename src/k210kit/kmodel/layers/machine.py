@@ -19,7 +19,8 @@ class Machine(Protocol):
 
     runtime: Runtime
     kpu: NDArray[np.uint8]  # all of KPU memory, flat
-    use_accelerator: bool
+    accelerate: bool  # take numba's machine code, not NumPy; the bytes are the same
+    split: bool  # share a layer among the cores
 
     def bytes(self, address: int, count: int) -> NDArray[np.uint8]:
         """`count` bytes of main memory."""
