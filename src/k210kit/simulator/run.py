@@ -36,7 +36,7 @@ class Run:
 
 
 @dataclass(kw_only=True)
-class _Memories:
+class Memories:
     """One run's memories; what `kmodel.layers.Machine` asks for."""
 
     main: NDArray[np.uint8]
@@ -46,6 +46,17 @@ class _Memories:
     split: bool
     warnings: list[str] = field(default_factory=list)
     layer: str = ""
+
+    @classmethod
+    def empty(cls, main_bytes: int, *, runtime: Runtime, accelerate: bool = False, split: bool = False) -> Memories:
+        """Memories full of zeros, `main_bytes` of them in main memory."""
+        return cls(
+            main=np.zeros(main_bytes + _SLACK, np.uint8),
+            kpu=np.zeros(KPU_MEMORY_BYTES, np.uint8),
+            runtime=runtime,
+            accelerate=accelerate,
+            split=split,
+        )
 
     def bytes(self, address: int, count: int) -> NDArray[np.uint8]:
         if address + count > len(self.main):
@@ -118,16 +129,12 @@ class Machine:
             kept = [made.reshape(self._shapes[i]) for i, made in self._steps(memories, pixels)]
         return Run(outputs=self._read_outputs(memories), warnings=[*self._notes, *memories.warnings]), kept
 
-    def _fresh(self, *, split: bool) -> _Memories:
-        return _Memories(
-            main=np.zeros(self.model.main_memory_bytes + _SLACK, np.uint8),
-            kpu=np.zeros(KPU_MEMORY_BYTES, np.uint8),
-            runtime=self.runtime,
-            accelerate=self.accelerate,
-            split=split,
+    def _fresh(self, *, split: bool) -> Memories:
+        return Memories.empty(
+            self.model.main_memory_bytes, runtime=self.runtime, accelerate=self.accelerate, split=split
         )
 
-    def _steps(self, memories: _Memories, pixels: ArrayLike) -> Iterator[tuple[int, Array]]:
+    def _steps(self, memories: Memories, pixels: ArrayLike) -> Iterator[tuple[int, Array]]:
         self._feed(memories, pixels)
         for i, layer in enumerate(self.model.layers):
             memories.layer = self.names[i]
@@ -139,7 +146,7 @@ class Machine:
                 raise UnsupportedError(f"{memories.layer}: {error}") from error
             yield i, made
 
-    def _feed(self, memories: _Memories, pixels: ArrayLike) -> None:
+    def _feed(self, memories: Memories, pixels: ArrayLike) -> None:
         """Put the input where the runtime puts it: KPU memory, or main memory for a first FULLY_CONNECTED."""
         first = self.model.layers[0]
         dtype: type[np.generic] = np.float32 if isinstance(first, FullyConnected) else np.uint8
@@ -157,7 +164,7 @@ class Machine:
         elif isinstance(first, FullyConnected):
             memories.floats(first.input, first.in_channels)[:] = given.reshape(-1)
 
-    def _read_outputs(self, memories: _Memories) -> list[Array]:
+    def _read_outputs(self, memories: Memories) -> list[Array]:
         made = []
         for row in self._outputs:
             raw = memories.bytes(row.address, row.bytes)
