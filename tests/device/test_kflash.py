@@ -69,9 +69,7 @@ def test_the_real_program_flashes_a_package_over_a_pseudo_terminal(package: Path
 
 
 @pytest.mark.parametrize("kind", ["dan", "kd233", "goD"])
-def test_kflash_finds_each_kind_of_reset_by_itself(
-    kind: str, package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kflash_finds_each_kind_of_reset_by_itself(kind: str, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chip = FlashChip()
     port = VirtualPort(chip, wiring=SEQUENCES[kind].wiring)
     monkeypatch.setattr("serial.Serial", lambda **_: port)

@@ -29,6 +29,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("simulate", "Model", "Run a kmodel bit for bit, as a K210 would."),
     Command("run", "Board", "Run a MaixPy script on the desk, with the board's memory, time and errors."),
     Command("flash", "Board", "Write a program, a model or a package to a board's flash."),
+    Command("fit", "Board", "Does a model fit on a firmware, how fast is it, and what would make it fit?"),
+    Command("firmware", "Board", "MaixPy builds: list, inspect, configure, check, compare, build."),
     Command("swap", "Board", "Reverse a model's words for `kpu.load_flash`."),
     Command("pack", "Board", "Pack files and their flash addresses into a kfpkg."),
     Command("unpack", "Board", "Take a kfpkg apart and show its flash map."),

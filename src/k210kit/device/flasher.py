@@ -131,6 +131,7 @@ class Flasher:
         self._sequence: Sequence | None = None
         self._board = ""
         self._ahead = options.write_ahead
+        self._noisy = False
         self._started = self._writing_since = source.clock.now()
         self._written_here = 0
 
@@ -225,6 +226,7 @@ class Flasher:
         """After a fault: wait for the port, reset, and go on a step slower if the line is the likely cause."""
         self._reconnects += 1
         self._ahead = False
+        self._noisy = self._noisy or not isinstance(error, PortLost)
         if not isinstance(error, PortLost) and len(self._speeds) > 1:
             self._speeds.pop(0)
         self._told(self._fraction(), f"{error} Going on at {self._speeds[0]:,} baud.")
@@ -243,7 +245,7 @@ class Flasher:
         if self._port is not None:
             self._port.close()
         self._port = self._source.open(self._found)
-        session = Session(self._port, self._clock)
+        session = Session(self._port, self._clock, noisy=self._noisy)
         for _ in range(ROUNDS_OF_RESETTING):
             if session.enter_rom(self._sequence):
                 return session
@@ -296,8 +298,14 @@ class Flasher:
             if index + 1 == len(pieces) or pieces[index + 1][0] is not block:
                 self._finished(block)
 
-        if pieces:
+        if not pieces:
+            return
+        before, written = set(self._done), self._written_here
+        try:
             session.write_ahead([piece for _, piece in pieces], done)
+        except DeviceError:
+            self._done, self._written_here = before, written  # which of them arrived is not known
+            raise
 
     def _finished(self, block: Block) -> None:
         self._done.add(block.number)

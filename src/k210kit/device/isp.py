@@ -24,6 +24,7 @@ __all__ = [
     "NOP",
     "ROM_NOP",
     "START_ADDRESS",
+    "STATUS",
     "Flash",
     "Reply",
     "Result",
@@ -105,4 +106,5 @@ def request(operation: int, address: int = 0, data: bytes = b"", *, length: int 
 
 
 NOP = encode(bytes([Flash.NOP]) + bytes(13))  # as kflash sends it: without checksum, two bytes short
+STATUS = encode(bytes([Flash.STATUS]) + bytes(13))
 ROM_NOP = encode(bytes([Rom.NOP]) + bytes(13))

@@ -1,9 +1,14 @@
 """One conversation with one board: reset, boot ROM, flash program, block after block.
 
-Answers carry no number, so an answer to something else could be taken for the one that is waited for. Three rules keep
-that from happening: whatever was received before is thrown away; each block is preceded by an empty command and its
-answer, which shows that both sides agree on where packets begin; and after anything unexpected the two are brought into
-step again before a block is sent a second time.
+Answers carry neither number nor checksum, and a lost end byte makes the flash program take gaps for packets (`slip`).
+It then answers to what its two packet buffers still hold: an old block is written again, and "written" is the answer.
+So no answer is believed by itself:
+
+* before each block go an empty command and a question for the status. Out of step the answers come from two buffers in
+  turn, the first and the third of them alike; "empty, status, written" can only mean that this very block arrived;
+* to get into step again, "empty, empty, status" is asked for, for the same reason;
+* once anything unexpected was heard, a block counts as written when that was answered twice, because one bit changes
+  "bad checksum" (0xE2) into "done" (0xE0).
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from .isp import (
     ROM_BAUD,
     ROM_NOP,
     START_ADDRESS,
+    STATUS,
     Flash,
     Reply,
     Result,
@@ -42,6 +48,7 @@ STEPS_TO_SYNC = 6
 CHUNK_TRIES = 8
 BUSY_TRIES = 20
 READ_SLICE_SECONDS = 0.05
+_IN_STEP = ((NOP, Flash.NOP), (NOP, Flash.NOP), (STATUS, Flash.STATUS))
 _SETTING_FAULTS: tuple[type[Exception], ...] = (*PORT_FAULTS, ValueError)
 
 
@@ -56,7 +63,8 @@ class WriteFailed(DeviceError):
 class Session:
     """A board on a port. Every method raises `PortLost` when the port goes away."""
 
-    def __init__(self, port: Port, clock: Clock) -> None:
+    def __init__(self, port: Port, clock: Clock, *, noisy: bool = False) -> None:
+        self._noisy = noisy
         self._port = port
         self._clock = clock
         self._reader = SlipReader()
@@ -73,7 +81,7 @@ class Session:
         self._send(ROM_NOP)
         reply = self._answer(ROM_TIMEOUT_SECONDS)
         heard = reply is not None and reply.is_ok(Rom.NOP)
-        return heard or self._sync(ROM_NOP, Rom.NOP, ROM_TIMEOUT_SECONDS, steps=2)
+        return heard or self._sync_rom(steps=2)
 
     def reset(self, steps: tuple[Step, ...]) -> None:
         """Move DTR and RTS as the board's circuit wants it."""
@@ -94,7 +102,7 @@ class Session:
             told(min(1.0, (at + MEMORY_CHUNK_BYTES) / len(program)))
         self._send(request(Rom.MEMORY_BOOT, START_ADDRESS))
         self._clock.sleep(STUB_START_SECONDS)
-        self._greet(fresh=True)
+        self._greet()
 
     def _write_memory(self, address: int, chunk: bytes) -> None:
         for _ in range(CHUNK_TRIES):
@@ -103,7 +111,8 @@ class Session:
             reply = self._answer(ROM_TIMEOUT_SECONDS + len(chunk) * 10 / ROM_BAUD)
             if reply is not None and reply.is_ok(Rom.MEMORY_WRITE):
                 return
-            self._sync(ROM_NOP, Rom.NOP, ROM_TIMEOUT_SECONDS)
+            self._noisy = True
+            self._sync_rom()
         raise OutOfStep(f"The boot ROM does not take the flash program at 0x{address:X}.")
 
     # -- the flash program
@@ -117,10 +126,10 @@ class Session:
             self._send(request(Flash.CHANGE_BAUD, 0, baud.to_bytes(4, "little")))
             self._clock.sleep(BAUD_CHANGE_SECONDS)
             self._set_baud(baud)
-            if self._sync(NOP, Flash.NOP, FLASH_TIMEOUT_SECONDS, fresh=True):
+            if self._sync():
                 return
             self._set_baud(before)
-            if not self._sync(NOP, Flash.NOP, FLASH_TIMEOUT_SECONDS):
+            if not self._sync():
                 break
         raise OutOfStep(f"The board does not answer at {baud:,} baud.")
 
@@ -137,30 +146,44 @@ class Session:
 
     def write(self, address: int, data: bytes, tries: int = 2) -> None:
         """Write one piece of at most 64 KiB that crosses no block's end; return when the chip holds it."""
-        busy = 0
         frame = request(Flash.WRITE, address, data)
-        while tries:
-            self._drop_received()
-            self._send(NOP + frame)
-            in_step = self._answer(FLASH_TIMEOUT_SECONDS)
-            reply = self._answer(WRITE_TIMEOUT_SECONDS) if in_step is not None and in_step.is_ok(Flash.NOP) else in_step
-            if reply is not None and reply.is_ok(Flash.WRITE) and reply is not in_step:
-                return
-            if reply == Reply(Flash.WRITE, Result.BUSY) and reply is not in_step and busy < BUSY_TRIES:
+        busy = written = 0
+        while tries and written < (2 if self._noisy else 1):
+            reply = self._write_once(frame)
+            if reply is not None and reply.is_ok(Flash.WRITE):
+                written += 1
+            elif reply == Reply(Flash.WRITE, Result.BUSY) and busy < BUSY_TRIES:
                 busy += 1
                 self._clock.sleep(0.5)
-                continue
-            tries -= 1
-            self._greet()
-            if reply == Reply(Flash.WRITE, Result.INVALID_COMMAND):
-                self.initialise_flash()
-        raise WriteFailed(f"The block at 0x{address:06X} does not arrive whole ({reply or 'no answer'}).")
+            else:
+                tries -= 1
+                self._noisy = True
+                self._greet()
+                if reply == Reply(Flash.WRITE, Result.INVALID_COMMAND):
+                    self.initialise_flash()
+        if not tries:
+            raise WriteFailed(f"The block at 0x{address:06X} does not arrive whole ({reply or 'no answer'}).")
+
+    def _write_once(self, frame: bytes) -> Reply | None:
+        """Send a block behind two questions; the answer to the block, or the first that is not as it should be."""
+        self._drop_received()
+        self._send(NOP + STATUS + frame)
+        for operation, timeout in (
+            (Flash.NOP, FLASH_TIMEOUT_SECONDS),
+            (Flash.STATUS, FLASH_TIMEOUT_SECONDS),
+            (Flash.WRITE, WRITE_TIMEOUT_SECONDS),
+        ):
+            reply = self._answer(timeout)
+            if reply is None or reply.operation != operation:
+                return None
+        return reply
 
     def write_ahead(self, pieces: list[tuple[int, bytes]], done: Callable[[int], None]) -> None:
         """Write pieces one after another, each sent while the former is being written; `done(i)` after each.
 
         Only the last byte of a packet is held back until the former packet is answered for: the flash program keeps two
-        packets, and would lose one that ends too early. On any fault the rest is left to `write`.
+        packets, and would lose one that ends too early. No questions fit in between, so none of the pieces may be
+        believed to be written before this returns, which is after both sides were found in step at the end.
         """
         self._greet()
         for index, (address, data) in enumerate(pieces):
@@ -171,12 +194,14 @@ class Session:
                 done(index - 1)
             self._send(frame[-1:])
         self._expect_write(0)
+        self._drop_received()
+        if self._noisy or not all(self._asked(packet, operation) for packet, operation in _IN_STEP):
+            raise WriteFailed("The board was out of step.")
         done(len(pieces) - 1)
 
     def _expect_write(self, bytes_under_way: int) -> None:
         reply = self._answer(WRITE_TIMEOUT_SECONDS + bytes_under_way * 10 / self._port.baudrate)
         if reply is None or not reply.is_ok(Flash.WRITE):
-            self._greet()
             raise WriteFailed(f"A block does not arrive whole ({reply or 'no answer'}).")
 
     def reboot(self, sequence: Sequence | None) -> None:
@@ -190,30 +215,38 @@ class Session:
         if sequence is not None:
             self.reset(sequence.to_boot)
 
-    def _greet(self, *, fresh: bool = False) -> None:
-        if not self._sync(NOP, Flash.NOP, FLASH_TIMEOUT_SECONDS, fresh=fresh):
+    def _greet(self) -> None:
+        if not self._sync():
             raise OutOfStep("The flash program on the board does not answer any more.")
 
     # -- packets
 
-    def _sync(
-        self, empty: bytes, operation: int, timeout: float, *, steps: int = STEPS_TO_SYNC, fresh: bool = False
-    ) -> bool:
-        """Get both sides to agree on where packets begin: an end byte more changes what the board takes for a gap.
-
-        `fresh` when nothing can be under way yet, so that the first answer is to be trusted.
-        """
+    def _sync_rom(self, *, steps: int = STEPS_TO_SYNC) -> bool:
+        """Get into step with the boot ROM: an end byte more changes what it takes for a gap."""
         for step in range(steps):
-            if fresh and step == 0:
-                self._drop_received()
-            else:
-                self._wait_until_quiet()
-            self._send(empty if step % 2 == 0 else b"\xc0" + empty)
-            reply = self._answer(timeout)
-            trusted = (fresh and step == 0) or not self._wait_until_quiet()
-            if reply is not None and reply.is_ok(operation) and trusted:
+            self._wait_until_quiet()
+            self._send(ROM_NOP if step % 2 == 0 else b"\xc0" + ROM_NOP)
+            reply = self._answer(ROM_TIMEOUT_SECONDS)
+            if reply is not None and reply.is_ok(Rom.NOP):
                 return True
         return False
+
+    def _sync(self) -> bool:
+        """Get into step with the flash program, or find that both are."""
+        for step in range(STEPS_TO_SYNC):
+            if step:
+                self._wait_until_quiet()
+                self._send(b"\xc0")
+            self._drop_received()
+            if all(self._asked(packet, operation) for packet, operation in _IN_STEP):
+                return True
+            self._noisy = self._noisy or step > 0
+        return False
+
+    def _asked(self, packet: bytes, operation: Flash) -> bool:
+        self._send(packet)
+        reply = self._answer(FLASH_TIMEOUT_SECONDS)
+        return reply is not None and reply.operation == operation
 
     def _wait_until_quiet(self) -> bool:
         """Throw away what comes in until nothing does; True if there was something."""

@@ -1,0 +1,200 @@
+"""Flashing a pretend board: how near to the wire's limit, against kflash itself, and 1,000 times with random faults.
+
+    python -m benchmarks.flashing [--times 1000] [--seed 0]
+
+All times are those of the model: bytes take ten bits each at the line's speed, the chip is busy as long as the
+W25Q128JV's data sheet says (typical values), USB adds one millisecond to each answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import math
+import random
+import sys
+import tempfile
+import types
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from k210kit.device import (
+    Faults,
+    FlashChip,
+    FlashFile,
+    FlashOptions,
+    FlashPlan,
+    VirtualPort,
+    VirtualSource,
+    flash,
+    flash_program,
+    plan_flash,
+)
+from k210kit.device.flash_chip import INSTANT, W25Q128, FlashTiming
+from k210kit.device.isp import Flash, request
+from k210kit.errors import DeviceError
+from k210kit.package import Kfpkg, KfpkgFile, wrap, write_kfpkg
+
+BAUD = 1_500_000
+PROGRAM_BYTES = 2_115_264  # as large as MaixPy's full firmware
+MODEL_BYTES = 1_882_056  # as large as a MobileNet 0.75 of 224 x 224
+KINDS = ("noise", "loss", "noise and loss", "silence", "unplugged", "unplugged and back", "power cut", "all at once")
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--times", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    speeds()
+    tally = faulty_flashings(arguments.times, arguments.seed)
+    print(f"\n{arguments.times} flashings with random faults (seeds {arguments.seed} and up):")
+    for (kind, outcome), count in sorted(tally.items()):
+        print(f"  {kind:20} {outcome:28} {count:5}")
+    wrong = sum(count for (_, outcome), count in tally.items() if outcome.startswith("wrong"))
+    print(f"  silently wrong: {wrong}")
+    sys.exit(1 if wrong else 0)
+
+
+# -- speed
+
+
+def speeds() -> None:
+    """The kit and kflash on the same pretend board."""
+    program, model = random.Random(1).randbytes(PROGRAM_BYTES), random.Random(2).randbytes(MODEL_BYTES)
+    plan = plan_flash(
+        [
+            FlashFile(name="program", address=0, data=wrap(program)),
+            FlashFile(name="model", address=0x300000, data=model),
+        ]
+    )
+    limit = wire_limit(plan)
+    print(f"a package of {plan.size:,} bytes at {BAUD:,} baud; the wire's limit is {limit:,.0f} bytes a second")
+    print(f"{'':46}{'seconds':>9}{'bytes/s':>10}{'of the limit':>14}")
+    chips = (("chip as in its data sheet", W25Q128), ("chip that needs no time", INSTANT))
+    for title, timing in chips:
+        for name, ahead in (("k210kit", False), ("k210kit --write-ahead", True)):
+            chip = FlashChip(timing=timing)
+            port = VirtualPort(chip)
+            result = flash(plan, VirtualSource(port), flash_program, FlashOptions(write_ahead=ahead, baud=BAUD))
+            assert holds(chip, plan)
+            line(f"{name}, {title}", result.seconds, result.bytes_per_second, limit)
+        seconds, writing = kflash(plan, timing)
+        line(f"kflash 1.1.6, {title}", seconds, plan.size / writing, limit)
+
+
+def line(name: str, seconds: float, speed: float, limit: float) -> None:
+    print(f"{name:46}{seconds:9.2f}{speed:10,.0f}{speed / limit:13.1%}")
+
+
+def wire_limit(plan: FlashPlan) -> float:
+    """Bytes a second if the line sent nothing but the blocks, one after another: packets, their heads and escapes."""
+    wire = sum(len(request(Flash.WRITE, at, data)) for block in plan.blocks for at, data in block.pieces)
+    return plan.size / wire * BAUD / 10
+
+
+def kflash(plan: FlashPlan, timing: FlashTiming) -> tuple[float, float]:
+    """Seconds of all and of the writing alone that the published kflash takes on the same board."""
+    import kflash as published
+    import serial
+
+    port = VirtualPort(FlashChip(timing=timing))
+    moments: list[float] = []  # after each block
+    real_serial, real_time = serial.Serial, published.time
+    serial.Serial = lambda **_: port
+    published.time = types.SimpleNamespace(time=port.clock.now, sleep=port.clock.sleep)
+    files = tuple(KfpkgFile(address=file.address, name=file.name, data=file.data) for file in plan.files)
+    sizes = {len(file.data) for file in plan.files}
+
+    def told(_: str, done: int, total: int, __: str) -> None:
+        if total in sizes:
+            moments.append(port.clock.now())
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder, "package.kfpkg")
+        write_kfpkg(Kfpkg(files=files), path)
+        try:
+            published.KFlash().process(
+                terminal=False, dev="virtual", baudrate=BAUD, file=str(path), noansi=True, callback=told
+            )
+        finally:
+            serial.Serial, published.time = real_serial, real_time
+    assert holds(port.board.chip, plan)
+    first_block = moments[1] - moments[0]
+    return port.clock.now(), moments[-1] - moments[0] + first_block
+
+
+# -- faults
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One flashing: what goes wrong, and how."""
+
+    kind: str
+    faults: Faults
+    ahead: bool
+
+
+def trial(seed: int, size: int) -> Trial:
+    """Draw what goes wrong in a flashing of `size` bytes."""
+    source = random.Random(seed)
+    kind = source.choice(KINDS)
+    noise = 10 ** source.uniform(-7, -3.5) if kind in ("noise", "noise and loss", "all at once") else 0.0
+    loss = 10 ** source.uniform(-7, -3.5) if kind in ("loss", "noise and loss", "all at once") else 0.0
+    pulled = source.randrange(size) if kind.startswith("unplugged") or kind == "all at once" else None
+    back = kind in ("unplugged and back", "all at once") or (kind == "power cut" and source.random() < 0.5)
+    faults = Faults(
+        seed=seed,
+        flip=noise,
+        drop=loss,
+        silent_after=source.randrange(size) if kind == "silence" else None,
+        unplug_after=pulled,
+        replug_seconds=source.uniform(0, 20) if back else math.inf,
+        cut_in_write=(source.randrange(8), source.random()) if kind == "power cut" else None,
+    )
+    return Trial(kind, faults, source.random() < 0.3)
+
+
+def faulty_flashings(times: int, seed: int) -> Counter[tuple[str, str]]:
+    """Flash again and again; count for each kind of fault how it ended."""
+    program = wrap(random.Random(1).randbytes(300_000))
+    model = random.Random(2).randbytes(150_001)
+    plan = plan_flash(
+        [
+            FlashFile(name="program", address=0, data=program),
+            FlashFile(name="model", address=0x4F000, data=model),  # shares a 64 KiB block with the program's end
+        ]
+    )
+    tally: Counter[tuple[str, str]] = Counter()
+    for number in range(seed, seed + times):
+        one = trial(number, plan.size + 20_000)
+        tally[one.kind, outcome(plan, one)] += 1
+    return tally
+
+
+def outcome(plan: FlashPlan, one: Trial) -> str:
+    """Flash with the faults; after an error, once more without them."""
+    chip = FlashChip()
+    options = FlashOptions(write_ahead=one.ahead)
+    try:
+        flash(plan, VirtualSource(VirtualPort(chip, faults=one.faults)), flash_program, options)
+    except DeviceError:
+        flash(plan, VirtualSource(VirtualPort(chip)), flash_program, options)
+        return "error, second try right" if holds(chip, plan) else "wrong after the second try"
+    return "right" if holds(chip, plan) else "wrong, and said to be right"
+
+
+def holds(chip: FlashChip, plan: FlashPlan) -> bool:
+    """Whether the chip holds every file, and nothing else where nothing was written."""
+    wanted = bytearray(b"\xff" * len(chip.data))
+    for file in plan.files:
+        wanted[file.address : file.end] = file.data
+    return bytes(wanted) == bytes(chip.data)
+
+
+if __name__ == "__main__":
+    main()
