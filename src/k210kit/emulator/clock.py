@@ -138,6 +138,11 @@ class Clock:
         """How many threads the script has beside this one."""
         return len(self._tasks) - 1
 
+    @property
+    def thread_number(self) -> int:
+        """Names the running thread; 0 is the main one."""
+        return 0 if self._running is self._main else id(self._running)
+
     def start_thread(self, call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> int:
         """Start a thread of the script (Any: the script's own function); it runs when this one waits."""
         task = _Task(wake=self.now, order=next(self._order))

@@ -235,13 +235,17 @@ class Interpreter:
         else:
             self.board.print(f"object {text_of(of[0])} is of type {type(of[0]).__name__}\n")
 
-    def _input(self, prompt: str = "") -> str:
-        self.board.print(text_of(prompt))
+    def read_line_or_end(self) -> str:
+        """A line from the keyboard; without one a script that waits for it ends."""
         if self.read_line is None:
             self.board.clock.stop("it waits for a line from the keyboard")
             self.board.clock.check()
             raise os_error(5)
         return self.read_line("")
+
+    def _input(self, prompt: str = "") -> str:
+        self.board.print(text_of(prompt))
+        return self.read_line_or_end()
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:

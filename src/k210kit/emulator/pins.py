@@ -34,6 +34,7 @@ class Pins:
     outputs: dict[int, int] = field(default_factory=dict)  # pin -> level driven by the script
     history: list[PinChange] = field(default_factory=list)  # what the script drove
     watchers: dict[int, Callable[[int], None]] = field(default_factory=dict)  # pin -> called with the new level
+    idle: dict[int, int] = field(default_factory=dict)  # levels that the board's own resistors give
 
     def schedule(self, changes: list[PinChange]) -> None:
         """Let the outside world act at the given moments."""
@@ -41,12 +42,18 @@ class Pins:
             self.clock.at(change.seconds, lambda change=change: self.drive_from_outside(change.pin, change.level))  # type: ignore[misc]
 
     def drive_from_outside(self, pin: int, level: int | None) -> None:
+        before = self.level(pin, pulled_up=True)
         if level is None:
             self.outside.pop(pin, None)
         else:
             self.outside[pin] = level
-            if pin in self.watchers:
-                self.watchers[pin](level)
+        after = self.level(pin, pulled_up=True)
+        if after != before and pin in self.watchers:
+            self.watchers[pin](after)
+
+    def watch(self, pin: int, changed: Callable[[int], None]) -> None:
+        """Call at each change of the pin's level from outside, in interrupts."""
+        self.watchers[pin] = changed
 
     def drive(self, pin: int, level: int) -> None:
         """The script sets an output."""
@@ -58,7 +65,7 @@ class Pins:
         """What reading the pin gives: outside, else what the script drives, else the pull."""
         if pin in self.outside:
             return self.outside[pin]
-        return self.outputs.get(pin, int(pulled_up))
+        return self.outputs.get(pin, self.idle.get(pin, int(pulled_up)))
 
     def pin_of(self, function: int) -> int | None:
         """Where a function comes out, or None."""

@@ -32,17 +32,17 @@ class BoardKind:
     name: str
     title: str
     firmware: str
-    lcd_type: int = 1
+    buttons: tuple[int, ...] = (16,)  # pins that resistors on the board hold up
 
 
 BOARDS: tuple[BoardKind, ...] = (
-    BoardKind(name="unitv", title="M5Stack UnitV", firmware="full"),
-    BoardKind(name="m5stickv", title="M5Stack M5StickV", firmware="m5stickv", lcd_type=3),
+    BoardKind(name="unitv", title="M5Stack UnitV", firmware="full", buttons=(18, 19)),
+    BoardKind(name="m5stickv", title="M5Stack M5StickV", firmware="m5stickv", buttons=(36, 37)),
     BoardKind(name="maixbit", title="Sipeed Maix Bit", firmware="full"),
     BoardKind(name="maixdock", title="Sipeed Maix Dock", firmware="full"),
     BoardKind(name="maixgo", title="Sipeed Maix Go", firmware="full"),
     BoardKind(name="maixduino", title="Sipeed Maixduino", firmware="full"),
-    BoardKind(name="maixcube", title="Sipeed Maix Cube", firmware="full", lcd_type=2),
+    BoardKind(name="maixcube", title="Sipeed Maix Cube", firmware="full", buttons=(9, 10, 11)),
 )
 
 
@@ -87,7 +87,8 @@ def power_on(setup: Setup, write: Callable[[str], None]) -> Board:
     if setup.sd_folder is not None:
         mounts["/sd"] = setup.sd_folder
     files = Card(mounts, working="/sd" if setup.sd_folder is not None else "/flash" if mounts else "/")
-    pins = Pins(clock)
+    pins = Pins(clock, idle=dict.fromkeys(setup.kind.buttons, 1))
+    pins.functions.update({4: 18, 5: 19})  # UARTHS, the prompt
     pins.schedule(setup.pin_changes)
     return Board(
         name=setup.kind.name,

@@ -24,14 +24,31 @@ __all__ = [
     "offered",
 ]
 
+_STANDARD = """
+    math cmath ustruct struct ubinascii binascii uheapq heapq uerrno errno ucollections collections array ujson json
+    ure re urandom random uhashlib hashlib uzlib zlib micropython utimeq
+"""
 # Device name -> file below `k210kit.emulator.modules`; a file is imported when a script first asks for the name.
 _FILES: dict[str, str] = {
     "KPU": "KPU",
+    "Maix": "Maix",
+    "_thread": "threads",
+    "board": "board_info",
+    "fpioa_manager": "fpioa_manager",
+    "gc": "gc",
     "image": "image",
     "lcd": "lcd",
+    "machine": "machine",
+    "os": "os",
     "sensor": "sensor",
+    "sys": "sys",
     "time": "time",
+    "uos": "os",
     "utime": "time",
+    "io": "uio",
+    "uio": "uio",
+    **dict.fromkeys(_STANDARD.split(), "standard"),
+    **dict.fromkeys(("touchscreen", "modules", "pmu", "audio", "video"), "attachments"),
 }
 
 
@@ -54,7 +71,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def device_module(*names: str, needs: str = "") -> Callable[[_Class], _Class]:
-    """Register a class under one or more device names; `needs` is a feature word of the firmware."""
+    """Register a class under one or more device names; `needs`: a feature word, or `board NAME`."""
 
     def register(cls: _Class) -> _Class:
         for name in names:
@@ -73,8 +90,8 @@ def offered(board: Board, name: str) -> bool:
     """Whether this board's firmware has the module."""
     if name not in _FILES:
         return False
-    row = _row(name)
-    return not row.needs or board.has(row.needs)
+    needs = _row(name).needs
+    return not needs or board.has(needs) or needs == f"board {board.name}"
 
 
 def instance(board: Board, name: str) -> Any:  # Any: each module is its own class

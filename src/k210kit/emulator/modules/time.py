@@ -13,7 +13,7 @@ from k210kit.emulator.modules.table import device_module
 __all__ = ["FpsClock", "TimeModule"]
 
 _EPOCH_2000 = calendar.timegm((2000, 1, 1, 0, 0, 0))
-_POWER_ON = calendar.timegm((2020, 1, 1, 0, 0, 0)) - _EPOCH_2000  # what the RTC starts at (rtc_init in the port)
+_POWER_ON = 0  # maixpy_main.c sets the RTC to 2000-01-01 at each start
 _TICKS_PERIOD = 1 << 30  # MICROPY_PY_UTIME_TICKS_PERIOD of a 32-bit build; small ints are wider, ticks are not
 
 

@@ -1,0 +1,60 @@
+"""`fpioa_manager`: `fm`, who registers which pin for what. Source: port/builtin_py/fpioa_manager.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from k210kit.emulator.board import Board
+from k210kit.emulator.modules.fpioa_functions import GPIO0, GPIOHS0, RESV0
+from k210kit.emulator.modules.table import device_module
+
+__all__ = ["FpioaManagerModule"]
+
+
+class _Manager:
+    """`fm`."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self.fpioa: Any = board.module("Maix").FPIOA()  # Any: the board's own FPIOA class
+
+    def help(self) -> None:
+        self.fpioa.help()
+
+    def register(self, pin: int, function: int, force: bool = True) -> None:
+        """Give a pin a function; one that has it already loses it, or an Exception says so without `force`."""
+        used = self.get_pin_by_function(function)
+        if used == pin:
+            return
+        if used is not None:
+            words = f"[Warning] function is used by {self.str_function(function)}(pin:{used})"
+            if force is False:
+                raise Exception(words)
+            self._board.print(words + "\n")
+        self.fpioa.set_function(pin, function)
+
+    def unregister(self, pin: int) -> None:
+        self.fpioa.set_function(pin, RESV0)
+
+    def get_pin_by_function(self, function: int) -> int | None:
+        found: int | None = self.fpioa.get_Pin_num(function)
+        return found
+
+    def str_function(self, function: int) -> str:
+        if GPIOHS0 <= function < GPIO0:
+            return f"fm.fpioa.GPIOHS{function - GPIOHS0}"
+        if GPIO0 <= function <= GPIO0 + 7:
+            return f"fm.fpioa.GPIO{function - GPIO0}"
+        return "unknown"
+
+    def get_gpio_used(self) -> list[tuple[str, int | None]]:
+        return [(self.str_function(f), self.get_pin_by_function(f)) for f in range(GPIOHS0, GPIO0 + 8)]
+
+
+@device_module("fpioa_manager", needs="fpioa_manager")
+class FpioaManagerModule:
+    """The module; the old API's names `fm` and `board_info` come from here too."""
+
+    def __init__(self, board: Board) -> None:
+        self.fm = _Manager(board)
+        self.FPIOA = board.module("Maix").FPIOA

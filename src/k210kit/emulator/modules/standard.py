@@ -1,0 +1,324 @@
+"""MicroPython's small versions of standard modules: the names that 1.11 has, on CPython's arithmetic."""
+
+from __future__ import annotations
+
+import array as host_array
+import binascii as host_binascii
+import cmath as host_cmath
+import collections as host_collections
+import errno as host_errno
+import hashlib as host_hashlib
+import heapq as host_heapq
+import json as host_json
+import math as host_math
+import re as host_re
+import struct as host_struct
+import zlib as host_zlib
+from collections.abc import Callable
+from typing import Any
+
+from k210kit.emulator.board import Board
+from k210kit.emulator.buffers import as_bytes
+from k210kit.emulator.modules.table import device_module
+from k210kit.emulator.wording import represent
+
+__all__: list[str] = []
+
+
+def _copy(module: Any, names: str) -> dict[str, Any]:
+    """Some names of a CPython module (Any: a module and what is in it)."""
+    return {name: getattr(module, name) for name in names.split()}
+
+
+class _Copied:
+    """A module that is a choice of names; `_names` fills the instance."""
+
+    _names: dict[str, Any] = {}  # noqa: RUF012 - each subclass sets its own
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self.__dict__.update(self._names)
+
+
+@device_module("math")
+class MathModule(_Copied):
+    _names = _copy(
+        host_math,
+        "e pi sqrt pow exp expm1 log log2 log10 cosh sinh tanh acosh asinh atanh cos sin tan acos asin atan atan2 ceil "
+        "copysign fabs floor fmod frexp ldexp modf isfinite isinf isnan trunc radians degrees erf erfc gamma lgamma",
+    )
+
+
+@device_module("cmath")
+class CmathModule(_Copied):
+    _names = _copy(host_cmath, "e pi phase polar rect exp log log10 sqrt cos sin")
+
+
+@device_module("ustruct", "struct")
+class StructModule(_Copied):
+    _names = _copy(host_struct, "calcsize pack pack_into")
+
+    def unpack(self, form: str, data: Any) -> tuple[Any, ...]:
+        """Any: a buffer, and values by the form; bytes behind the last value are ignored, as on the board."""
+        return host_struct.unpack_from(form, as_bytes(data))
+
+    def unpack_from(self, form: str, data: Any, offset: int = 0) -> tuple[Any, ...]:
+        """Any: a buffer, and values by the form."""
+        return host_struct.unpack_from(form, as_bytes(data), offset)
+
+
+@device_module("ubinascii", "binascii")
+class BinasciiModule(_Copied):
+    _names = _copy(host_binascii, "a2b_base64 b2a_base64 crc32 unhexlify")
+
+    def hexlify(self, data: Any, separator: Any = None) -> bytes:
+        """Any: a buffer; a separator of one character."""
+        if separator is None:
+            return host_binascii.hexlify(as_bytes(data))
+        return host_binascii.hexlify(as_bytes(data), as_bytes(separator))
+
+
+@device_module("uheapq", "heapq")
+class HeapqModule(_Copied):
+    _names = _copy(host_heapq, "heappush heappop heapify")
+
+
+@device_module("uerrno", "errno")
+class ErrnoModule(_Copied):
+    _names = _copy(
+        host_errno,
+        "EPERM ENOENT EIO EBADF EAGAIN ENOMEM EACCES EEXIST ENODEV EISDIR EINVAL EOPNOTSUPP EADDRINUSE ECONNABORTED "
+        "ECONNRESET ENOBUFS ENOTCONN ETIMEDOUT ECONNREFUSED EHOSTUNREACH EALREADY EINPROGRESS",
+    ) | {"errorcode": dict(host_errno.errorcode)}
+
+
+@device_module("ucollections", "collections")
+class CollectionsModule(_Copied):
+    _names = _copy(host_collections, "OrderedDict")
+
+    def namedtuple(self, name: str, fields: Any) -> Any:
+        """Any: names as a list or one string; the class."""
+        return host_collections.namedtuple(name, fields)  # type: ignore[misc]
+
+    class deque(host_collections.deque):  # type: ignore[type-arg]
+        """A ring of a fixed length; without flags the oldest makes room."""
+
+        def __init__(self, start: Any = (), length: int = 0, flags: int = 0) -> None:
+            super().__init__(start, length)
+            self._refuses = bool(flags & 1)
+
+        def append(self, item: Any) -> None:
+            """Any: the script's own."""
+            if self._refuses and len(self) == self.maxlen:
+                raise IndexError("full")
+            super().append(item)
+
+        def popleft(self) -> Any:
+            """Any: the script's own."""
+            if not self:
+                raise IndexError("empty")
+            return super().popleft()
+
+
+@device_module("array")
+class ArrayModule(_Copied):
+    _names = {"array": host_array.array}  # noqa: RUF012
+
+
+@device_module("ujson", "json")
+class JsonModule(_Copied):
+    def dumps(self, value: Any) -> str:
+        """Any: JSON."""
+        return host_json.dumps(value, default=represent)
+
+    def dump(self, value: Any, stream: Any) -> None:
+        """Any: JSON, and a stream of the script."""
+        stream.write(self.dumps(value))
+
+    def loads(self, text: Any) -> Any:
+        """Any: text or bytes, and JSON."""
+        try:
+            return host_json.loads(text)
+        except ValueError:
+            raise ValueError("syntax error in JSON") from None
+
+    def load(self, stream: Any) -> Any:
+        """Any: a stream of the script, and JSON."""
+        return self.loads(stream.read())
+
+
+class _Match:
+    """What a match offers: `group`."""
+
+    def __init__(self, found: host_re.Match[Any]) -> None:
+        self._found = found
+
+    def group(self, number: int) -> Any:
+        """Any: str or bytes, as the text was."""
+        return self._found.group(number)
+
+
+class _Pattern:
+    """A compiled expression."""
+
+    def __init__(self, pattern: Any) -> None:
+        self._pattern = host_re.compile(pattern)
+
+    def match(self, text: Any) -> _Match | None:
+        found = self._pattern.match(text)
+        return None if found is None else _Match(found)
+
+    def search(self, text: Any) -> _Match | None:
+        found = self._pattern.search(text)
+        return None if found is None else _Match(found)
+
+    def split(self, text: Any, most: int = 0) -> list[Any]:
+        """Any: str or bytes."""
+        return self._pattern.split(text, max(0, most))
+
+    def sub(self, new: Any, text: Any, count: int = 0) -> Any:
+        """Any: str or bytes; `new` may be a call that gets the match."""
+        made = (lambda found: new(_Match(found))) if callable(new) else new
+        return self._pattern.sub(made, text, count)
+
+
+@device_module("ure", "re")
+class ReModule(_Copied):
+    DEBUG = 4096
+
+    def compile(self, pattern: Any, flags: int = 0) -> _Pattern:
+        """Any: str or bytes; flags are ignored, as on the board."""
+        try:
+            return _Pattern(pattern)
+        except host_re.error:
+            raise ValueError("Error in regex") from None
+
+    def match(self, pattern: Any, text: Any) -> _Match | None:
+        return self.compile(pattern).match(text)
+
+    def search(self, pattern: Any, text: Any) -> _Match | None:
+        return self.compile(pattern).search(text)
+
+    def sub(self, pattern: Any, new: Any, text: Any, count: int = 0) -> Any:
+        """Any: str or bytes."""
+        return self.compile(pattern).sub(new, text, count)
+
+
+@device_module("urandom", "random")
+class RandomModule(_Copied):
+    """The same numbers in every run: the board's own generator seeded alike."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__(board)
+        source = board.random
+        self.randint: Callable[[int, int], int] = lambda low, high: source.randint(int(low), int(high))
+        self.randrange = source.randrange
+        self.choice = source.choice
+        self.random = source.random
+        self.uniform = source.uniform
+
+    def getrandbits(self, bits: int) -> int:
+        if not 0 <= int(bits) <= 32:
+            raise ValueError("bits must be 32 or less")
+        return self._board.random.getrandbits(int(bits)) if bits else 0
+
+    def seed(self, value: int) -> None:
+        self._board.random.seed(int(value))
+
+
+class _Sha256:
+    """`uhashlib.sha256`."""
+
+    def __init__(self, data: Any = b"") -> None:
+        self._hash = host_hashlib.sha256(as_bytes(data))
+
+    def update(self, data: Any) -> None:
+        """Any: a buffer."""
+        self._hash.update(as_bytes(data))
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+    @staticmethod
+    def calculate_hard(data: Any) -> bytes:
+        """Any: a buffer; the chip's own SHA block."""
+        return host_hashlib.sha256(as_bytes(data)).digest()
+
+
+@device_module("uhashlib", "hashlib")
+class HashlibModule(_Copied):
+    _names = {"sha256": _Sha256}  # noqa: RUF012
+
+
+@device_module("uzlib", "zlib")
+class ZlibModule(_Copied):
+    def decompress(self, data: Any, wbits: int = 0, bufsize: int = 0) -> bytes:
+        """Any: a buffer."""
+        return host_zlib.decompress(as_bytes(data), wbits or 15)
+
+
+@device_module("micropython")
+class MicropythonModule(_Copied):
+    def const(self, value: Any) -> Any:
+        """Any: a number."""
+        return value
+
+    def opt_level(self, *_: int) -> int:
+        return 0
+
+    def alloc_emergency_exception_buf(self, size: int) -> None:
+        return None
+
+    def mem_info(self, *_: Any) -> None:
+        """Print the heap (Any: verbose or not)."""
+        heap = self._board.gc
+        self._board.print(f"GC: total: {heap.total_bytes}, used: {heap.used_bytes}, free: {heap.free_bytes}\n")
+
+    def qstr_info(self, *_: Any) -> None:
+        """Any: verbose or not."""
+
+    def stack_use(self) -> int:
+        return 1024
+
+    def heap_lock(self) -> None:
+        return None
+
+    def heap_unlock(self) -> None:
+        return None
+
+    def kbd_intr(self, character: int) -> None:
+        return None
+
+    def schedule(self, call: Callable[[Any], Any], argument: Any) -> None:
+        """Call soon, between two steps (Any: the script's own)."""
+        self._board.clock.at(self._board.clock.now, lambda: call(argument))
+
+
+@device_module("utimeq")
+class TimeqModule(_Copied):
+    class utimeq:
+        """A heap of (ticks, value, value)."""
+
+        def __init__(self, size: int) -> None:
+            self._size, self._heap = size, list[list[Any]]()
+
+        def __len__(self) -> int:
+            return len(self._heap)
+
+        def push(self, ticks: int, first: Any, second: Any) -> None:
+            """Any: the script's own."""
+            if len(self._heap) >= self._size:
+                raise IndexError("queue overflow")
+            self._heap.append([ticks, first, second])
+            self._heap.sort(key=lambda row: row[0])
+
+        def pop(self, into: list[Any]) -> None:
+            """Any: the script's own."""
+            if not self._heap:
+                raise IndexError("empty heap")
+            into[:3] = self._heap.pop(0)
+
+        def peektime(self) -> int:
+            if not self._heap:
+                raise IndexError("empty heap")
+            return int(self._heap[0][0])
