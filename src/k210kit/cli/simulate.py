@@ -17,6 +17,8 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
+_WORTH_COMPILING = 32  # inputs: importing numba takes as long as NumPy takes for so many
+
 Array = Any  # a NumPy array; NumPy is imported only once the command runs
 
 
@@ -44,7 +46,8 @@ def simulate(
 
     for target in filter(None, (output, trace)):
         refuse_existing(target, force=force)
-    machine = Machine(load(model), runtime=runtime, float_mode=float_mode)
+    accelerate = len(inputs) >= _WORTH_COMPILING
+    machine = Machine(load(model), runtime=runtime, float_mode=float_mode, accelerate=accelerate)
     results, traced, told, milliseconds, warnings = [], {}, [], [], []
     with progress(f"simulating {model.name}") if len(inputs) > 1 else nullcontext(_ignore) as report:
         for number, path in enumerate(inputs):

@@ -29,7 +29,10 @@ def run(plan: Plan, x: Bytes) -> Bytes:
 def product_sums(plan: Plan, x: Bytes, seen: Sums) -> Sums:
     """Sums of pixel x weight, [out, rows, columns], of the pixels that a picking pool keeps; `seen`: its `patches`."""
     stride, _ = picked(plan.pool_type)
-    return (plan.taps @ seen).reshape(-1, x.shape[1] // stride, x.shape[2] // stride)
+    sums = plan.taps[:, plan.parts[0]] @ seen[plan.parts[0]]
+    for part in plan.parts[1:]:
+        sums = np.add(sums, plan.taps[:, part] @ seen[part], dtype=np.float64)
+    return sums.reshape(-1, x.shape[1] // stride, x.shape[2] // stride)
 
 
 def patches(plan: Plan, x: Bytes) -> Sums:

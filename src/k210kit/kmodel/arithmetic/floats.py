@@ -31,8 +31,7 @@ def _round_once(product: NDArray[np.float64], c: ArrayLike) -> Floats:
     addend = np.asarray(c, np.float64)
     with np.errstate(all="ignore"):
         total = np.asarray(product + addend)
-        part = total - product
-        error = (product - (total - part)) + (addend - part)  # what the sum lost: Knuth's two-sum, always exact
+        error = _lost(total, product, addend)
         words = total.view(np.int64)
         adjust = (error != 0) & np.isfinite(total) & ((words & 1) == 0)
         away = (error > 0) == (total > 0)
@@ -44,24 +43,38 @@ def fma_sum(terms: NDArray[np.float64]) -> Floats:
     """`s = s + term`, each rounded once to float32, along the first axis of [n, out], from 0: [out].
 
     A term is a whole product of two float32, so this is a chain of fused multiply-adds, or a float32, which is added.
-    Rounding first to float64 and then to float32 goes wrong only where the float64 is a tie between two float32 or
-    lies among the denormals; where one such occurs, the sum is done again with care.
+    Rounding first to float64 and then to float32 goes wrong only where the float64 is not exact, and is a tie between
+    two float32 or a denormal one; where that happens, the sum is done again with care.
     """
-    sums = np.empty((len(terms) + 1, *terms.shape[1:]), np.float64)
+    sums = np.empty(terms.shape, np.float64)
     total = np.zeros(terms.shape[1:], np.float32)
     with np.errstate(all="ignore"):
-        for term, wide in zip(terms, sums, strict=False):
+        for term, wide in zip(terms, sums, strict=True):
             np.add(total, term, out=wide)
-            np.copyto(total, wide, casting="same_kind")
-        wide = sums[:-1]
-        is_tie = (wide.view(np.int64) & _TIE_MASK) == _TIE
-        is_denormal = (np.abs(wide) < _SMALLEST_NORMAL) & (wide != 0)
-        if not (is_tie | is_denormal).any():
+            total = wide.astype(np.float32)
+        if not _rounded_twice(sums, terms):
             return total
         total = np.zeros(terms.shape[1:], np.float32)
         for term in terms:
             total = _round_once(term, total)
     return total
+
+
+def _rounded_twice(sums: NDArray[np.float64], terms: NDArray[np.float64]) -> bool:
+    """Whether some of `sums`, each of a term and the float32 of the sum before it, may have lost by being rounded."""
+    suspect = ((sums.view(np.int64) & _TIE_MASK) == _TIE) | ((np.abs(sums) < _SMALLEST_NORMAL) & (sums != 0))
+    if not suspect.any():
+        return False
+    before = np.zeros(sums.shape, np.float32)
+    before[1:] = sums[:-1]
+    total, product, addend = sums[suspect], terms[suspect], before[suspect].astype(np.float64)
+    return bool((_lost(total, product, addend) != 0).any())
+
+
+def _lost(total: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """a + b - total exactly, where total is the rounded sum: Knuth's two-sum."""
+    part = total - a
+    return (a - (total - part)) + (b - part)
 
 
 def running_sum(x: Floats, axis: int = -1) -> Floats:

@@ -143,20 +143,25 @@ def _largest(sums, scale, size, stride, pooled):  # type: ignore[no-untyped-def]
     height, width = sums.shape[1], sums.shape[2]
     line = np.empty(width, sums.dtype)
     for c in range(channels):
-        negative = scale[c] < 0
+        sign = sums.dtype.type(-1 if scale[c] < 0 else 1)  # the smallest sum is the largest of their negatives
         for y in range(rows):
-            top = y * stride
-            line[:] = sums[c, top]
+            top, target = y * stride, pooled[c, y]
+            source = sums[c, top]
+            for i in range(width):
+                line[i] = sign * source[i]
             for row in range(top + 1, min(top + size, height)):
                 other = sums[c, row]
                 for i in range(width):
-                    line[i] = min(line[i], other[i]) if negative else max(line[i], other[i])
-            target = pooled[c, y]
+                    line[i] = max(line[i], sign * other[i])
+            if size == 2 and stride == 2:
+                for i in range(columns):
+                    target[i] = sign * max(line[2 * i], line[2 * i + 1])
+                continue
             for i in range(columns):
                 best = line[i * stride]
                 for column in range(i * stride + 1, min(i * stride + size, width)):
-                    best = min(best, line[column]) if negative else max(best, line[column])
-                target[i] = best
+                    best = max(best, line[column])
+                target[i] = sign * best
 
 
 def _finish(plan: Plan, sums: Sums) -> Bytes:

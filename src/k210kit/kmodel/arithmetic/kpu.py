@@ -21,7 +21,18 @@ from numpy.typing import NDArray
 from k210kit.errors import UnsupportedError
 from k210kit.kmodel.registers import POOLS
 
-__all__ = ["Convolution", "accumulate", "activate", "batch_norm", "convolve", "divide_to_even", "picked", "pool"]
+__all__ = [
+    "Convolution",
+    "accumulate",
+    "activate",
+    "batch_norm",
+    "convolve",
+    "divide_to_even",
+    "largest_sum",
+    "picked",
+    "pool",
+    "reachable",
+]
 
 Integers = NDArray[np.int64]
 Bytes = NDArray[np.uint8]

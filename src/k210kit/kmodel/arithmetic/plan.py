@@ -9,17 +9,19 @@ thing has no plan, and runs in 64-bit integers.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.kmodel.arithmetic.kpu import Convolution, reachable
+from k210kit.kmodel.arithmetic.kpu import Convolution, largest_sum, reachable
 from k210kit.kmodel.registers import POOLS
 
 __all__ = ["BEYOND", "Lines", "Plan", "plan"]
 
 BEYOND = 1 << 35  # nncase 1.9 asserts that acc and b are signed 36-bit numbers; what lies beyond is not known
 _FLOAT32_EXACT, _FLOAT64_EXACT = float(1 << 24), float(1 << 53)
+_MOST_PARTS = 3  # products of float32 that are quicker than one of float64
 _MOST_LINES = 3  # more are looked up in a table
 _MOST_ENTRIES = 1 << 20
 
@@ -69,6 +71,7 @@ class Plan:
     pad_value: int
     pool_type: int
     taps: NDArray[np.floating]  # [out, in x k x k], float32 or float64: weights less their zero point
+    parts: tuple[slice, ...]  # of the taps: each one's sums are exact in the taps' type, and added up in float64
     constant: Doubles  # [out], added to the sums
     scale: Doubles  # [out], mul / 2^shift
     add: Doubles  # [out]
@@ -96,7 +99,8 @@ def plan(spec: Convolution) -> Plan | None:
     largest = np.maximum(np.abs(low), np.abs(high))
     if largest.max(initial=0) >= BEYOND or (largest * np.abs(spec.bn_mul)).max(initial=0) > _FLOAT64_EXACT:
         return None
-    if spec.depthwise and size > _FLOAT32_EXACT:
+    parts = _parts(taps, size)
+    if spec.depthwise and len(parts) != 1:
         return None
     scale = np.ldexp(spec.bn_mul.astype(np.float64), -spec.bn_shift)
     ends = np.floor(np.stack([low * scale, high * scale])) + spec.bn_add
@@ -112,7 +116,8 @@ def plan(spec: Convolution) -> Plan | None:
         depthwise=spec.depthwise,
         pad_value=spec.pad_value,
         pool_type=spec.pool_type,
-        taps=taps.astype(np.float32 if size <= _FLOAT32_EXACT else np.float64),
+        taps=taps.astype(np.float32 if parts else np.float64),
+        parts=parts or (slice(None),),
         constant=constant.astype(np.float64),
         scale=scale,
         add=spec.bn_add.astype(np.float64),
@@ -121,6 +126,16 @@ def plan(spec: Convolution) -> Plan | None:
         table_start=start,
         pools_sums=POOLS[spec.pool_type].name.startswith("max") and lines.rising,
     )
+
+
+def _parts(taps: NDArray[np.int64], size: float) -> tuple[slice, ...]:
+    """The fewest equal pieces of the taps whose sums float32 holds exactly; none if more than a few are needed."""
+    for count in range(max(1, int(np.ceil(size / _FLOAT32_EXACT))), _MOST_PARTS + 1):
+        edges = np.linspace(0, taps.shape[1], count + 1).astype(int).tolist()
+        pieces = tuple(slice(a, b) for a, b in pairwise(edges))
+        if all(largest_sum(taps[:, piece]) <= _FLOAT32_EXACT for piece in pieces):
+            return pieces
+    return ()
 
 
 def _lines(spec: Convolution, lowest: int, highest: int) -> Lines | None:
