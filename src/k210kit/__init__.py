@@ -12,6 +12,10 @@ __version__ = "0.1.0"
 
 # verb -> where it is defined
 _VERBS: dict[str, tuple[str, str]] = {
+    "compile": ("k210kit.compiler", "compile"),
+    "evaluate": ("k210kit.training", "evaluate"),
+    "train": ("k210kit.training", "train"),
+    "fit": ("k210kit.planner", "fit"),
     "inspect": ("k210kit.inspection", "inspect"),
     "load": ("k210kit.kmodel.model", "load"),
     "pack": ("k210kit.package", "pack"),

@@ -25,12 +25,18 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("new-project", "Start", "Make a folder to start from: places for photos, editor tasks, a workflow."),
+    Command("draw-cards", "Train", "Draw number and symbol cards as a data set, and print them."),
+    Command("train", "Train", "Train a classifier or detector from pictures, down to the bundle for the board."),
+    Command("evaluate", "Train", "Measure a model on pictures, float and kmodel side by side."),
     Command("inspect", "Model", "Say what a file is, what is in it and what loads it."),
+    Command("compile", "Model", "Compile a TFLite, ONNX or Keras model to a kmodel V3."),
     Command("simulate", "Model", "Run a kmodel bit for bit, as a K210 would."),
     Command("run", "Board", "Run a MaixPy script on the desk, with the board's memory, time and errors."),
+    Command("view", "Board", "Show a camera's stream: a live page, the terminal, files, or a camera for `run`."),
     Command("flash", "Board", "Write a program, a model or a package to a board's flash."),
     Command("fit", "Board", "Does a model fit on a firmware, how fast is it, and what would make it fit?"),
     Command("firmware", "Board", "MaixPy builds: list, inspect, configure, check, compare, build."),
+    Command("terminal", "Board", "The board's prompt; files to and from it; a way past a broken boot.py."),
     Command("swap", "Board", "Reverse a model's words for `kpu.load_flash`."),
     Command("pack", "Board", "Pack files and their flash addresses into a kfpkg."),
     Command("unpack", "Board", "Take a kfpkg apart and show its flash map."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ class Augmentation:
     """How far pictures are changed; 0 leaves a property alone.
 
     turn: degrees. zoom: greatest factor, up and down. shift: share of the side. light: share of brightness, contrast
-    and colour. blur, noise, mosaic: how often, 0 to 1. flip: whether a mirrored picture still means the same.
+    and colour. blur, noise, mosaic: how often, 0 to 1. ramp: the share of the epochs in which this grows to full
+    strength, for nets that begin with random numbers. flip: whether a mirrored picture still means the same.
     """
 
     turn: float = 10.0
@@ -40,6 +41,22 @@ class Augmentation:
     blur: float = 0.15
     noise: float = 0.5
     mosaic: float = 0.0
+    ramp: float = 0.0
+
+    def at(self, done: float) -> Augmentation:
+        """The changes when this share of the epochs is done: a third of the strength at first, all after `ramp`."""
+        if done >= self.ramp:
+            return self
+        k = 1 / 3 + 2 / 3 * done / self.ramp
+        return replace(
+            self,
+            turn=self.turn * k,
+            zoom=1 + (self.zoom - 1) * k,
+            shift=self.shift * k,
+            light=self.light * k,
+            blur=self.blur * k,
+            noise=self.noise * k,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

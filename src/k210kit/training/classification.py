@@ -43,9 +43,11 @@ class ClassLesson:
         validation: Sequence[Ready],
         labels: tuple[str, ...],
         how: Augmentation,
+        *,
+        epochs: int,
         seed: int,
     ) -> None:
-        self.train, self.labels, self.how, self.seed = train, labels, how, seed
+        self.train, self.labels, self.how, self.epochs, self.seed = train, labels, how, epochs, seed
         self.count = len(train)
         self.numbers = np.array([r.label for r in train], np.int64)
         self.weights = class_weights(self.numbers, len(labels))
@@ -54,11 +56,11 @@ class ClassLesson:
 
     def batch(self, epoch: int, numbers: NDArray[np.int64]) -> Batch:
         """Changed copies of the pictures with these numbers; targets are class numbers and weights."""
-        pixels = []
+        pixels, how = [], self.how.at(epoch / self.epochs)
         for number in numbers:
             rng = np.random.default_rng([self.seed, epoch, int(number)])
             plain = Sample(pixels=self.train[number].pixels, boxes=_NO_BOXES, classes=_NO_CLASSES)
-            pixels.append(augment(plain, self.how, rng).pixels)
+            pixels.append(augment(plain, how, rng).pixels)
         own = self.numbers[numbers]
         return Batch(
             pixels=np.stack(pixels),
@@ -96,7 +98,7 @@ def fit_head(
     everything = np.arange(lesson.count)
     features = [features_of(stacked(lesson.train))]
     for copy in range(copies):
-        features.append(features_of(lesson.batch(1_000_000 + copy, everything).pixels))
+        features.append(features_of(lesson.batch(lesson.epochs + copy, everything).pixels))
     x = np.concatenate(features).astype(np.float64)
     numbers = np.tile(lesson.numbers, copies + 1)
     weight = lesson.weights[numbers].astype(np.float64)[:, None]

@@ -72,7 +72,7 @@ class DetectLesson:
         plain = _sample(self.train[number])
         late = epoch >= self.epochs * (1 - _CLOSE_MOSAIC)
         if late or rng.random() >= self.how.mosaic:
-            return augment(plain, self.how, rng)
+            return augment(plain, self.how.at(epoch / self.epochs), rng)
         others = [_sample(self.train[i]) for i in rng.integers(0, self.count, 3)]
         return mosaic([plain, *others], self.how, rng)
 

@@ -30,7 +30,8 @@ from .models import NORMALISATION
 
 __all__ = ["Batch", "EpochReport", "Lesson", "Phase", "State", "Trainer", "normalised"]
 
-_AVERAGING = 0.998
+# the average of the weights, which is what is judged and kept, reaches back over this share of a phase
+_AVERAGED_SHARE, _AVERAGED_STEPS = 0.05, (20.0, 1000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,7 @@ class State:
     epoch: int = 0
     best_score: float = -1.0
     best_epoch: int = -1
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     history: list[EpochReport] = field(default_factory=list)
 
 
@@ -111,7 +113,7 @@ def normalised(pixels: Any) -> Any:
 
 
 class Trainer:
-    """Trains `model` for a lesson; `run` may be called once per phase and goes on where the checkpoint stands."""
+    """Trains `model` for a lesson, phase by phase, and can take up where a checkpoint stands."""
 
     def __init__(self, model: Any, lesson: Lesson, *, seed: int, checkpoint: Path) -> None:
         self.model, self.lesson, self.seed, self.checkpoint = model, lesson, seed, checkpoint
@@ -145,6 +147,7 @@ class Trainer:
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise FormatError(f"{self.checkpoint} is not a checkpoint of a training run ({error})") from error
         meta["history"] = [EpochReport(**row) for row in meta["history"]]
+        meta["ranges"] = {name: (low, high) for name, (low, high) in meta["ranges"].items()}
         self.state = State(**meta)
         self.model.set_weights(_listed(arrays, "model"))
         self.best = _listed(arrays, "best")
@@ -155,26 +158,32 @@ class Trainer:
         """Put the best state of all epochs so far into the model."""
         self.model.set_weights(self.best)
 
-    def begin_phase(self, number: int) -> None:
-        """Start a phase from the best state of the one before."""
+    def begin_phase(
+        self,
+        number: int,
+        *,
+        score: float,
+        straight: Straight | None = None,
+        weights: list[NDArray[Any]] | None = None,
+    ) -> None:
+        """Start a phase from `weights`, or from the best state so far; only a better score than `score` replaces it."""
+        self.best = self.best if weights is None else weights
         self.take_best()
         self.state.phase, self.state.epoch, self._restored = number, 0, None
+        self.state.best_score, self.state.best_epoch = score, 0
+        self.state.ranges = straight.ranges if straight else {}
+        self._save({f"model/{i}": value for i, value in enumerate(self.best)})
 
     def run(
         self,
-        number: int,
         phase: Phase,
         *,
         straight: Straight | None = None,
         told: Callable[[EpochReport, float], None] = lambda report, fraction: None,
     ) -> None:
-        """Run phase `number`, or the rest of it. KeyboardInterrupt leaves the last whole epoch's state behind."""
-        if self.state.phase > number:
-            return
-        if self.state.phase < number:
-            self.begin_phase(number)
+        """Run the current phase, or the rest of it. KeyboardInterrupt leaves the last whole epoch's state behind."""
         loop = _Loop(self, phase, straight)
-        if self._restored is not None:
+        if self._restored is not None and "average/0" in self._restored:
             loop.restore(self._restored)
         while self.state.epoch < phase.epochs and self._is_hopeful(phase):
             report = loop.epoch(self.state.epoch)
@@ -216,6 +225,8 @@ class _Loop:
         self.step = self._compiled()
         self.predict = trainer.predictor(straight)
         self.steps = max(self.lesson.count // phase.batch, 1)
+        reach = min(max(self.steps * phase.epochs * _AVERAGED_SHARE, _AVERAGED_STEPS[0]), _AVERAGED_STEPS[1])
+        self.keep = 1 - 1 / reach
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that the next epoch depends on."""
@@ -258,7 +269,7 @@ class _Loop:
             at = epoch * self.steps + number
             rate = _rate(self.phase, at / self.steps)
             self.optimizer.learning_rate.assign(rate)
-            keep = min(_AVERAGING, (1 + at) / (10 + at))
+            keep = min(self.keep, (1 + at) / (10 + at))
             seed = tensorflow.constant([self.trainer.seed, at], tensorflow.int32)
             each = self.step(batch.pixels, batch.targets, seed, tensorflow.constant(keep, tensorflow.float32))
             losses.append(float(np.mean(each)))

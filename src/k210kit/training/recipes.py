@@ -31,25 +31,27 @@ def recipe(
     labels: Sequence[str],
     epochs: int | None,
     rate: float | None,
-    batch: int,
+    batch: int | None,
     kpu_epochs: int | None,
 ) -> Recipe:
     """The recipe for a data set of so many training pictures."""
-    batch = min(batch, max(pictures // 2, 1))
     if task == "classify":
         main = _classifier(pretrained, pictures)
-        how = Augmentation(flip=flip_makes_sense(labels), turn=15.0, zoom=1.2, shift=0.08)
+        how = Augmentation(
+            flip=flip_makes_sense(labels), turn=15.0, zoom=1.2, shift=0.08, ramp=0.0 if pretrained else 0.5
+        )
     else:
         main = _detector(pretrained, pictures)
         how = Augmentation(flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.5)
-    main = replace(main, batch=batch, epochs=epochs or main.epochs, rate=rate or main.rate)
+    fitting = min(batch or main.batch, max(pictures // 2, 1))
+    main = replace(main, batch=fitting, epochs=epochs or main.epochs, rate=rate or main.rate)
     if kpu_epochs is None:
         kpu_epochs = max(2, min(main.epochs // 10, 12))
     last = Phase(
         name="with the KPU's rounding",
         epochs=kpu_epochs,
         rate=main.rate * 0.05,
-        batch=batch,
+        batch=fitting,
         warm_up=0.5,
         frozen_until=main.frozen_until,
         quantised=True,
@@ -74,7 +76,9 @@ def _classifier(pretrained: bool, pictures: int) -> Phase:
             frozen_norm=("conv",),
             patience=5,
         )
-    return Phase(name="training", epochs=_views(24000, pictures, 10, 120), rate=2e-3, warm_up=2.0, patience=30)
+    return Phase(
+        name="training", epochs=_views(24000, pictures, 10, 120), rate=3e-3, batch=16, warm_up=2.0, patience=30
+    )
 
 
 def _detector(pretrained: bool, pictures: int) -> Phase:

@@ -1,0 +1,59 @@
+"""`k210kit draw-cards`: a data set of drawn cards, and the cards to print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from k210kit.cli.output import Force, Json, progress, show
+from k210kit.errors import InputError
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: `k210kit draw-cards -o cards --count 600 --pdf cards.pdf`")
+def draw_cards(
+    folder: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the pictures go.")] = None,
+    count: Annotated[int, typer.Option(help="How many pictures.")] = 600,
+    task: Annotated[
+        Literal["detect", "classify"], typer.Option(help="Boxes (Pascal VOC), or a folder per class.")
+    ] = "detect",
+    cards: Annotated[Literal["numbers", "symbols", "all"], typer.Option(help="Which cards.")] = "numbers",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Of the pictures.")] = "320x240",
+    seed: Annotated[int, typer.Option(help="The same seed, the same pictures.")] = 0,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE.pdf", help="The cards to print and cut out.")] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Draw number and symbol cards as a camera would see them, with exact boxes, and a PDF of the cards to print."""
+    if folder is None and pdf is None:
+        raise InputError("Nothing to do: give -o DIR for pictures, --pdf FILE.pdf for cards to print, or both.")
+    from k210kit.training.cards import DECKS, write_cards, write_sheets
+    from k210kit.training.options import parse_size
+
+    written: tuple[Path, ...] = ()
+    if folder is not None:
+        with progress("drawing") as bar:
+            written = write_cards(
+                folder, task=task, count=count, deck=cards, size=parse_size(size), seed=seed, force=force, progress=bar
+            )
+    sheets = write_sheets(pdf, deck=cards, force=force) if pdf else 0
+    show(
+        {
+            "folder": folder,
+            "pictures": count if folder else 0,
+            "files": len(written),
+            "labels": DECKS[cards],
+            "pdf": pdf,
+            "sheets": sheets,
+        },
+        as_json=json,
+        text=[
+            *([f"{folder}: {count} pictures of {len(DECKS[cards])} cards"] if folder else []),
+            *([f"{pdf}: {sheets} A4 sheets; print them at 100 %"] if pdf else []),
+        ],
+    )
