@@ -26,7 +26,7 @@ def _piece(work: tuple[bytes, int, int]) -> tuple[int, int]:
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["atheris"]:
-        return _atheris()
+        return _atheris(arguments[1:])
     count = int(arguments[0]) if arguments else 1_000_000
     seeds = [Path(name).read_bytes() for name in arguments[1:]] or [small_model().to_bytes()]
     work = [(seeds[i % len(seeds)], i, min(_PIECE, count - i * _PIECE)) for i in range(-(-count // _PIECE))]
@@ -39,11 +39,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _atheris() -> int:
-    import atheris  # type: ignore[import-not-found]
+def _atheris(options: list[str]) -> int:
+    import atheris  # type: ignore[import-untyped]
 
     atheris.instrument_all()
-    atheris.Setup([sys.argv[0]], lambda data: read_or_refuse(bytes(data)))
+
+    atheris.Setup([sys.argv[0], *options], lambda data: read_or_refuse(bytes(data)) and None)
     atheris.Fuzz()
     return 0
 
