@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from k210kit.errors import InputError, UnsupportedError
-from k210kit.hardware import KPU_MEMORY_BYTES
+from k210kit.hardware import GENERAL_MEMORY_BYTES, KPU_MEMORY_BYTES
 from k210kit.kmodel import Conv, FullyConnected, Kmodel, Layer, memory
 from k210kit.kmodel.arithmetic.runtimes import FloatMode, Runtime, RuntimeName, runtime_for
 from k210kit.kmodel.arithmetic.threads import own_threads, pool, workers
@@ -24,6 +24,7 @@ __all__ = ["Machine", "Run", "simulate"]
 
 Array = NDArray[Any]  # uint8 or float32: each model and layer has its own
 
+_MOST_MAIN_MEMORY = 64 * 1024 * 1024
 _SLACK = 64  # bytes behind main memory that a layer may touch, as the device's heap lets it
 
 
@@ -60,10 +61,7 @@ class Memories:
 
     def bytes(self, address: int, count: int) -> NDArray[np.uint8]:
         if address + count > len(self.main):
-            raise UnsupportedError(
-                f"{self.layer} uses bytes {address:,} to {address + count:,} of main memory; the model's header asks "
-                f"for {len(self.main) - _SLACK:,}."
-            )
+            raise _outside(self.layer, address, address + count, len(self.main) - _SLACK)
         return self.main[address : address + count]
 
     def floats(self, address: int, count: int) -> NDArray[np.float32]:
@@ -96,6 +94,7 @@ class Machine:
         self.accelerate = accelerate and importlib.util.find_spec("numba") is not None
         self.input_shape = model.input_shape
         self.names = tuple(f"Layer {i} {layer.name}" for i, layer in enumerate(model.layers))
+        _check_main_memory(model, self.names)
         self._notes = [*_beyond_main_memory(model, self.names)]
         self._shapes = _shapes(model)
         self._outputs = output_rows(model)
@@ -180,6 +179,25 @@ class Machine:
                 if span.start == address and int(np.prod(span.shape)) == size:
                     return self._shapes[i]
         return None
+
+
+def _check_main_memory(model: Kmodel, names: Sequence[str]) -> None:
+    """Raise `UnsupportedError` if the buffer is larger than any device's, or a layer lies outside of it."""
+    if model.main_memory_bytes > _MOST_MAIN_MEMORY:
+        raise UnsupportedError(
+            f"The model asks for {model.main_memory_bytes:,} bytes of main memory; a K210 has "
+            f"{GENERAL_MEMORY_BYTES:,}, and at most {_MOST_MAIN_MEMORY:,} are simulated."
+        )
+    for layer, name in zip(model.layers, names, strict=True):
+        for span in _all(layer):
+            if span.end > model.main_memory_bytes + _SLACK:
+                raise _outside(name, span.start, span.end, model.main_memory_bytes)
+
+
+def _outside(layer: str, start: int, end: int, size: int) -> UnsupportedError:
+    return UnsupportedError(
+        f"{layer} uses bytes {start:,} to {end:,} of main memory; the model's header asks for {size:,}."
+    )
 
 
 def _beyond_main_memory(model: Kmodel, names: Sequence[str]) -> Iterator[str]:

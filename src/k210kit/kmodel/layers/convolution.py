@@ -240,15 +240,20 @@ class Conv(Layer):
         return y
 
     def _send(self, machine: Machine, y: NDArray[np.uint8]) -> None:
-        """Write the result to main memory, dense; MaixPy's copy takes the register for the count, one too few."""
-        r, count = self.registers, y.size
-        if machine.runtime.copies_with_the_cpu and r.output_width % memory.KPU_LINE_BYTES == 0:
-            count = min(count, r.total_bytes_minus_1)
-            machine.doubt(
-                f"MaixPy copies {count} of the result's {y.size} bytes to main memory when it is called without dma, "
-                "as KPU.forward does: the rest keeps what main memory held, here zeros or an earlier layer's bytes"
-            )
-        machine.bytes(self.main_out, count)[:] = y.reshape(-1)[:count]
+        """Write the result to main memory, dense.
+
+        MaixPy copies a width that fills its lines as it lies there, and takes a register for the count: one too few.
+        """
+        r = self.registers
+        if not machine.runtime.copies_with_the_cpu or r.output_width % memory.KPU_LINE_BYTES:
+            machine.bytes(self.main_out, y.size)[:] = y.reshape(-1)
+            return
+        count, start = r.total_bytes_minus_1, r.output_line * memory.KPU_LINE_BYTES
+        machine.bytes(self.main_out, count)[:] = machine.kpu[start : start + count]
+        machine.doubt(
+            f"MaixPy copies {count} of the result's {y.size} bytes to main memory when it is called without dma, "
+            "as KPU.forward does: the rest keeps what main memory held, here zeros or an earlier layer's bytes"
+        )
 
 
 def _check_registers(registers: Registers, where: str, offset: int) -> None:
