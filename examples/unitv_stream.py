@@ -33,7 +33,7 @@ CAPABILITY_MS, HEAD_MS, SILENCE_MS = 2000, 10000, 3000
 
 
 class Steering:
-    """The quality that keeps the wanted rate: one rung down at once, one up after four pictures with room."""
+    """The quality that keeps the wanted rate, from the mean size of the last pictures."""
 
     def __init__(self):
         self.rate = RATE
@@ -41,21 +41,21 @@ class Steering:
         self.fixed = 0
         self.rung = 4
         self.room = 0
+        self.mean = 0
 
     def quality(self):
         return self.fixed or LADDER[self.rung]
 
     def sent(self, size, busy_ms):
         room = MARGIN * max(1000 / self.rate - busy_ms, 100 / self.rate) * self.baud / 10000
-        if size > room:
-            self.room = 0
-            self.rung = max(self.rung - 1, 0)
-        elif size * GROWTH <= room:
-            self.room += 1
-            if self.room >= PATIENCE:
-                self.room = 0
-                self.rung = min(self.rung + 1, len(LADDER) - 1)
-        else:
+        self.mean += (size - self.mean) / PATIENCE if self.mean else size
+        self.room = self.room + 1 if self.mean * GROWTH <= room else 0
+        if self.mean > room and self.rung > 0:
+            self.rung -= 1
+            self.mean /= GROWTH
+        elif self.room >= PATIENCE and self.rung < len(LADDER) - 1:
+            self.rung += 1
+            self.mean *= GROWTH
             self.room = 0
 
 

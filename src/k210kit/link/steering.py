@@ -18,7 +18,7 @@ _GROWTH = 1.25  # one rung makes a picture about this much larger
 
 @dataclass
 class Steering:
-    """Chooses a rung of the quality ladder from the size of the pictures; one step down at once, one up with patience.
+    """Chooses a rung of the quality ladder from the mean size of the last few pictures: down at once, up with patience.
 
     A changed quality costs a new picture head (600 bytes), so it stays where it is as long as it fits.
     """
@@ -28,6 +28,7 @@ class Steering:
     rung: int = 4
     fixed: int = 0  # a quality that was asked for, or 0
     _room: int = 0
+    _mean: float = 0.0
 
     @property
     def quality(self) -> int:
@@ -40,13 +41,12 @@ class Steering:
     def sent(self, size: int, busy_seconds: float) -> None:
         """A picture of `size` bytes was sent, its head not counted."""
         room = self.budget(busy_seconds)
-        if size > room:
-            self._room = 0
-            self.rung = max(self.rung - 1, 0)
-        elif size * _GROWTH <= room:
-            self._room += 1
-            if self._room >= _PATIENCE:
-                self._room = 0
-                self.rung = min(self.rung + 1, len(LADDER) - 1)
-        else:
+        self._mean += (size - self._mean) / _PATIENCE if self._mean else size
+        self._room = self._room + 1 if self._mean * _GROWTH <= room else 0
+        if self._mean > room and self.rung > 0:
+            self.rung -= 1
+            self._mean /= _GROWTH
+        elif self._room >= _PATIENCE and self.rung < len(LADDER) - 1:
+            self.rung += 1
+            self._mean *= _GROWTH
             self._room = 0
