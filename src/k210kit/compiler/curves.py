@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.ops import Curve
 
-__all__ = ["CURVES", "IDENTITY", "evaluate", "is_linear"]
+__all__ = ["CURVES", "IDENTITY", "evaluate", "is_homogeneous", "is_linear", "said"]
 
 Values = NDArray[np.floating]
 
@@ -41,7 +43,38 @@ IDENTITY = Curve(kind="linear")
 
 def evaluate(curve: Curve, x: Values) -> Values:
     """The curve at `x`, in the precision of `x`."""
+    if curve.kind == "formula":
+        return _formula(curve.formula, x)
+    if curve.kind == "linear":
+        return x
     return CURVES[curve.kind](x, curve.alpha, curve.beta).astype(x.dtype, copy=False)
+
+
+def _formula(formula: tuple[Any, ...], x: Values) -> Values:
+    kind = formula[0]
+    if kind == "x":
+        return x
+    if kind == "curve":
+        return evaluate(formula[1], _formula(formula[2], x))
+    if kind == "affine":
+        inner = _formula(formula[3], x)
+        return inner * x.dtype.type(formula[1]) + x.dtype.type(formula[2])
+    left, right = _formula(formula[1], x), _formula(formula[2], x)
+    return {"add": left + right, "sub": left - right, "mul": left * right}[kind]
+
+
+def said(curve: Curve) -> str:
+    """The curve in a word, for reports."""
+    if curve.kind == "clip":
+        return {0.0: {math.inf: "relu", 6.0: "relu6"}}.get(curve.alpha, {}).get(
+            curve.beta, f"clip {curve.alpha:g} to {curve.beta:g}"
+        )
+    return f"leaky {curve.alpha:g}" if curve.kind == "leaky" else curve.kind
+
+
+def is_homogeneous(curve: Curve) -> bool:
+    """Whether curve(k x) = k curve(x) for every k > 0, but for a clip that a smaller k only tightens."""
+    return curve.kind in ("linear", "leaky", "abs") or (curve.kind == "clip" and curve.alpha == 0.0 and curve.beta > 0)
 
 
 def is_linear(curve: Curve) -> bool:

@@ -29,6 +29,7 @@ from k210kit.compiler.ops import (
     Pad,
     Padding,
     Resize,
+    SelfShaped,
     Sub,
 )
 from k210kit.errors import FormatError
@@ -135,6 +136,8 @@ def shape_of(node: Node, inputs: list[Shape]) -> Shape:
 
 
 def _shape(node: Node, op: Op, inputs: list[Shape]) -> Shape:
+    if isinstance(op, SelfShaped):
+        return op.shape_after(node, inputs)
     if isinstance(op, Foreign):
         return op.shape
     if isinstance(op, Gather):

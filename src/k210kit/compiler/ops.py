@@ -7,7 +7,7 @@ value is flat, (elements,), in the order of the source model. Weights are float3
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ __all__ = [
     "Pad",
     "Padding",
     "Resize",
+    "SelfShaped",
     "Softmax",
     "Sub",
 ]
@@ -62,6 +63,14 @@ class Op:
     """The root of all operations; `inputs` is how many values it takes, None for any number."""
 
     inputs: ClassVar[int | None] = 1
+
+
+class SelfShaped(Op):
+    """An operation of a later stage, which tells its result's shape itself."""
+
+    def shape_after(self, node: object, inputs: list[tuple[int, ...]]) -> tuple[int, ...]:
+        """The shape of the result; a `FormatError` names `node` if the inputs do not fit."""
+        raise AssertionError(f"{type(self).__name__} tells no shape")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,11 +117,16 @@ class Affine(Op):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve(Op):
-    """An elementwise function: `kind` is a row of the table in `curves.py`, `alpha` and `beta` are its parameters."""
+    """An elementwise function: `kind` is a row of the table in `curves.py`, `alpha` and `beta` are its parameters.
+
+    Of the kind "formula", `formula` is the function, nested: ("x",), ("curve", Curve, inner),
+    ("affine", scale, shift, inner), or ("add" | "sub" | "mul", left, right).
+    """
 
     kind: str
     alpha: float = 0.0
     beta: float = 0.0
+    formula: tuple[Any, ...] = ()  # Any: nested
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

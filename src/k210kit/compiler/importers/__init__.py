@@ -1,1 +1,37 @@
 """From a file of the user's to the float graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from k210kit.compiler.graph import Graph
+from k210kit.errors import FormatError
+from k210kit.files import read_whole
+
+__all__ = ["read_model"]
+
+_MOST_BYTES = 512 * 1024 * 1024
+
+
+def read_model(path: Path) -> Graph:
+    """The float graph of a TFLite, ONNX or Keras file; the content decides, then the name."""
+    data = read_whole(path, most_bytes=_MOST_BYTES)
+    suffix = path.suffix.lower()
+    if data[4:8] == b"TFL3" or suffix == ".tflite":
+        from k210kit.compiler.importers.tflite import read_tflite
+
+        graph = read_tflite(data, path.name)
+    elif suffix in (".h5", ".hdf5", ".keras") or data[:4] == b"\x89HDF":
+        from k210kit.compiler.importers.keras import read_keras
+
+        graph = read_keras(path)
+    elif suffix == ".onnx":
+        from k210kit.compiler.importers.onnx import read_onnx
+
+        graph = read_onnx(data, path.name, path.parent)
+    else:
+        raise FormatError(f"{path} is no model that can be compiled", expected=".tflite, .onnx, .h5 or .keras")
+    if len(graph.input_shape) not in (1, 3):
+        raise FormatError(f"{path}: the input has the shape {graph.input_shape}", expected="a picture or a flat vector")
+    graph.shapes  # noqa: B018 - checks that everything fits together
+    return graph

@@ -454,7 +454,7 @@ def _binary(call: _Call) -> None:
             "ADD": (1.0, number),
             "SUB": (1.0, -number) if k else (-1.0, number),
             "MUL": (number, 0.0),
-            "DIV": (1 / number, 0.0),
+            "DIV": ((1 / number).astype(np.float32), 0.0),
         }
         scale, shift = forms[call.kind]
     return call.emit(call.reader.build.affine(scale, shift, value.shape), call.value(1 - k), activation=options)

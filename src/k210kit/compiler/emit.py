@@ -1,0 +1,336 @@
+"""Steps with numbers and addresses become the layers of a kmodel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler import program as steps
+from k210kit.compiler.allocate import Placement
+from k210kit.compiler.graph import elements
+from k210kit.compiler.program import Program, Slice, Step
+from k210kit.compiler.quantize.integers import LayerIntegers
+from k210kit.compiler.quantize.scales import Scale
+from k210kit.kmodel import Kmodel, Output, Registers, layers
+
+__all__ = ["Emitted", "emit"]
+
+_FLOAT_BYTES = 4
+_MOST_LOADS = 64  # of weights per layer: the register has 6 bits
+_ROUNDING = float(1 << 23)  # added to and taken from a float, it rounds to whole numbers, ties to even
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Emitted:
+    """The kmodel, and for each of its layers the step that it belongs to."""
+
+    kmodel: Kmodel
+    steps: tuple[Step, ...]
+
+
+def emit(
+    program: Program,
+    placement: Placement,
+    scales: Mapping[str, Scale],
+    integers: Mapping[str, LayerIntegers],
+) -> Emitted:
+    """The kmodel of a program. `integers` are by the output buffer of each convolution."""
+    return _Emitter(program, placement, scales, integers).emitted()
+
+
+class _Emitter:
+    def __init__(
+        self,
+        program: Program,
+        placement: Placement,
+        scales: Mapping[str, Scale],
+        integers: Mapping[str, LayerIntegers],
+    ) -> None:
+        self.program, self.placement, self.scales, self.integers = program, placement, scales, integers
+        self.layers: list[layers.Layer] = []
+        self.owners: list[Step] = []
+        self.extra = placement.main_bytes
+
+    def emitted(self) -> Emitted:
+        for step in self.program.steps:
+            before = len(self.layers)
+            _EMITTERS[type(step)](self, step)
+            self.owners.extend([step] * (len(self.layers) - before))
+        outputs = tuple(
+            Output(address=self.placement.main[name], size=self.program.buffers[name].bytes)
+            for name in self.program.outputs
+        )
+        kmodel = Kmodel(main_memory_bytes=self.extra, outputs=outputs, layers=tuple(self.layers))
+        return Emitted(kmodel=kmodel, steps=tuple(self.owners))
+
+    def main(self, buffer: str) -> int:
+        return self.placement.main[buffer]
+
+    def at(self, place: Slice) -> int:
+        size = _FLOAT_BYTES if self.program.buffers[place.buffer].kind == "floats" else 1
+        return self.main(place.buffer) + place.first * size
+
+    def shape(self, buffer: str) -> tuple[int, ...]:
+        return self.program.buffers[buffer].shape
+
+    def conv(self, step: steps.ConvStep) -> None:
+        numbers = self.integers[step.output]
+        channels, height, width = sum(self.shape(n)[0] for n in step.inputs), *self.shape(step.inputs[0])[1:]
+        if (height, width) == (1, 1):
+            height = width = 4
+        registers = Registers.for_conv(
+            input_shape=(channels, height, width),
+            output_channels=step.op.out_channels,
+            kernel_size=step.op.kernel,
+            depthwise=step.op.depthwise,
+            pool_type=step.op.pool_type,
+            input_line=self.placement.kpu[step.inputs[0]],
+            output_line=self.placement.kpu[step.output],
+            pad_value=numbers.input_zero,
+            arg_x=numbers.arg_x,
+            shr_x=15,
+            arg_w=numbers.arg_w,
+            shr_w=15,
+            arg_add=numbers.arg_add,
+        )
+        self.layers.append(
+            layers.Conv(
+                flags=int(step.main is not None),
+                main_out=self.main(step.main) if step.main else 0,
+                registers=registers,
+                weights=numbers.code.codes,
+                batch_norm=numbers.batch_norm,
+                activation=numbers.activation,
+            )
+        )
+
+    def upload(self, step: steps.UploadStep) -> None:
+        channels, height, width = self.shape(step.target.buffer)
+        self.layers.append(
+            layers.Upload(
+                input=self.main(step.source),
+                kpu_out=self.placement.kpu[step.target.buffer],
+                width=width,
+                height=height,
+                channels=channels,
+            )
+        )
+
+    def add_padding(self, step: steps.AddPaddingStep) -> None:
+        line, channels = self.placement.kpu[step.target.buffer], self.shape(step.target.buffer)[0]
+        self.layers.append(layers.AddPadding(input=self.main(step.source), kpu_out=line, channels=channels))
+
+    def remove_padding(self, step: steps.RemovePaddingStep) -> None:
+        channels = self.shape(step.target.buffer)[0]
+        self.layers.append(
+            layers.RemovePadding(input=self.main(step.source), output=self.at(step.target), channels=channels)
+        )
+
+    def quantize(self, step: steps.QuantizeStep) -> None:
+        count, address = step.target.size, self.main(step.source)
+        step_, zero, rounds = self.quantizing(step)
+        if rounds:  # the floats are in steps already: round them where they lie, so that both runtimes agree
+            spare = self._spare(count)
+            byte = self.at(step.target)
+            for sign in (1, -1):
+                self.layers.append(
+                    layers.Dequantize(input=byte, output=spare, count=count, scale=0.0, bias=sign * _ROUNDING)
+                )
+                self.layers.append(layers.Add(input_a=address, input_b=spare, output=address, count=count))
+        self.layers.append(
+            layers.Quantize(input=address, output=self.at(step.target), count=count, scale=step_, bias=-zero * step_)
+        )
+
+    def quantizing(self, step: steps.QuantizeStep) -> tuple[float, float, bool]:
+        """Step and zero that a QUANTIZE layer takes, and whether its floats are in steps (see `dequantize`)."""
+        if self._in_steps(step.source):
+            return 1.0, 0.0, True
+        scale = self.scales[step.target.buffer]
+        return float(scale.step[0]), float(scale.zero[0]), False
+
+    def _in_steps(self, floats: str) -> bool:
+        maker = next((s for s in self.program.steps if floats in s.writes()), None)
+        readers = [s for s in self.program.steps if floats in s.reads()]
+        return isinstance(maker, steps.AveragePoolStep) and all(isinstance(s, steps.QuantizeStep) for s in readers)
+
+    def _spare(self, count: int) -> int:
+        """Room for floats behind everything else."""
+        self.extra = max(self.extra, self.placement.main_bytes + count * _FLOAT_BYTES)
+        return self.placement.main_bytes
+
+    def dequantize(self, step: steps.DequantizeStep) -> None:
+        """Bytes to values; to steps of the following QUANTIZE if only a pool stands between the two."""
+        shape = self.shape(step.source)
+        scale, bias = self._values(step)
+        source, target = self.main(step.source), self.at(step.target)
+        if np.ptp(scale) == 0 and np.ptp(bias) == 0:
+            self.layers.append(
+                layers.Dequantize(
+                    input=source, output=target, count=step.target.size, scale=float(scale[0]), bias=float(bias[0])
+                )
+            )
+            return
+        table = np.stack([scale, bias], 1).astype(np.float32)
+        each = elements(shape) // len(scale)
+        self.layers.append(
+            layers.ChannelwiseDequantize(
+                input=source, output=target, channels=len(scale), channel_size=each, scale_bias=table
+            )
+        )
+
+    def _values(self, step: steps.DequantizeStep) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        scale = self.scales[step.source]
+        sign = -1.0 if step.target.buffer.split("~")[0].endswith("/less") else 1.0
+        pooled = [s for s in self.program.steps if step.target.buffer in s.reads()]
+        if pooled and all(isinstance(s, steps.AveragePoolStep) for s in pooled):
+            after = [self._quantized(s) for s in pooled]
+            if len(after) == 1 and after[0] is not None:
+                coarse = self.scales[after[0]]
+                factor = scale.step / coarse.step
+                return factor, coarse.zero - scale.zero * factor
+        step_ = scale.step.astype(np.float32).astype(np.float64)
+        return sign * step_, -sign * scale.zero * step_
+
+    def _quantized(self, pool: Step) -> str | None:
+        target = pool.writes()[0]
+        readers = [s for s in self.program.steps if target in s.reads()]
+        found = [s.target.buffer for s in readers if isinstance(s, steps.QuantizeStep)]
+        return found[0] if len(found) == len(readers) == 1 else None
+
+    def requantize(self, step: steps.RequantizeStep) -> None:
+        zero = int(np.clip(np.round(self.scales[step.source].zero[0]), 0, 255))
+        self.layers.append(
+            layers.Requantize(
+                input=self.main(step.source),
+                output=self.at(step.target),
+                count=step.target.size,
+                table=np.full(256, zero, np.uint8),
+            )
+        )
+
+    def flatten(self, step: steps.FlattenStep) -> None:
+        channels, height, width = self.shape(step.source)
+        self.layers.append(
+            layers.Flatten(
+                input=self.main(step.source), output=self.at(step.target), width=width, height=height, channels=channels
+            )
+        )
+
+    def concat(self, step: steps.ConcatStep) -> None:
+        if not len(step.pieces):
+            return
+        floats = self.program.buffers[step.target.buffer].kind == "floats"
+        size = _FLOAT_BYTES if floats else 1
+        bases = np.array([self.main(name) for name in step.sources], np.int64)
+        source, first, count = step.pieces.T
+        inputs = np.stack([bases[source] + first * size, count * size], 1).astype(np.uint32)
+        kind = layers.Concat if floats else layers.QuantizedConcat
+        self.layers.append(kind(output=self.at(step.target), input_count=len(inputs), inputs=inputs))
+
+    def resize(self, step: steps.ResizeStep) -> None:
+        channels, height, width = self.shape(step.source)
+        floats = self.program.buffers[step.source].kind == "floats"
+        kind = layers.ResizeNearest if floats else layers.QuantizedResizeNearest
+        self.layers.append(
+            kind(
+                input=self.main(step.source),
+                output=self.at(step.target),
+                in_width=width,
+                in_height=height,
+                channels=channels,
+                out_width=step.width,
+                out_height=step.height,
+            )
+        )
+
+    def _window(
+        self, source: str, target: str, kernel: tuple[int, int], stride: tuple[int, int], before: tuple[int, int]
+    ) -> dict[str, int]:
+        channels, height, width = self.shape(source)
+        out = self.shape(target)
+        return {
+            "input": self.main(source),
+            "output": self.main(target),
+            "in_width": width,
+            "in_height": height,
+            "in_channels": channels,
+            "out_width": out[2],
+            "out_height": out[1],
+            "out_channels": out[0],
+            "kernel_width": kernel[1],
+            "kernel_height": kernel[0],
+            "stride_width": stride[1],
+            "stride_height": stride[0],
+            "pad_width": before[1],
+            "pad_height": before[0],
+        }
+
+    def max_pool(self, step: steps.MaxPoolStep) -> None:
+        window = self._window(step.source, step.target.buffer, step.kernel, step.stride, step.before)
+        self.layers.append(layers.QuantizedMaxPool(**window))
+
+    def average_pool(self, step: steps.AveragePoolStep) -> None:
+        if step.kernel is None:
+            channels, height, width = self.shape(step.source)
+            self.layers.append(
+                layers.GlobalAveragePool(
+                    input=self.main(step.source),
+                    output=self.at(step.target),
+                    kernel_size=height * width,
+                    channels=channels,
+                )
+            )
+            return
+        window = self._window(step.source, step.target.buffer, step.kernel, step.stride, step.before)
+        self.layers.append(layers.AveragePool(**window))
+
+    def dense(self, step: steps.DenseStep) -> None:
+        outs, ins = step.op.weights.shape
+        self.layers.append(
+            layers.FullyConnected(
+                input=self.main(step.source),
+                output=self.at(step.target),
+                in_channels=ins,
+                out_channels=outs,
+                activation=0,
+                weights=step.op.weights,
+                bias=step.op.bias,
+            )
+        )
+
+    def vector(self, step: steps.VectorStep) -> None:
+        kind = {"softmax": layers.Softmax, "logistic": layers.Logistic, "l2": layers.L2Normalize}[step.what]
+        source = self.main(step.source) + step.first * _FLOAT_BYTES
+        self.layers.append(kind(input=source, output=self.at(step.target), channels=step.size))
+
+    def sum(self, step: steps.SumStep) -> None:
+        self.layers.append(
+            layers.Add(
+                input_a=self.main(step.sources[0]),
+                input_b=self.main(step.sources[1]),
+                output=self.at(step.target),
+                count=step.target.size,
+            )
+        )
+
+
+_EMITTERS: dict[type[Step], Callable[..., None]] = {
+    steps.ConvStep: _Emitter.conv,
+    steps.UploadStep: _Emitter.upload,
+    steps.AddPaddingStep: _Emitter.add_padding,
+    steps.RemovePaddingStep: _Emitter.remove_padding,
+    steps.QuantizeStep: _Emitter.quantize,
+    steps.DequantizeStep: _Emitter.dequantize,
+    steps.RequantizeStep: _Emitter.requantize,
+    steps.FlattenStep: _Emitter.flatten,
+    steps.ConcatStep: _Emitter.concat,
+    steps.ResizeStep: _Emitter.resize,
+    steps.MaxPoolStep: _Emitter.max_pool,
+    steps.AveragePoolStep: _Emitter.average_pool,
+    steps.DenseStep: _Emitter.dense,
+    steps.VectorStep: _Emitter.vector,
+    steps.SumStep: _Emitter.sum,
+}

@@ -1,0 +1,282 @@
+"""Convolutions become what the KPU has: 1x1 or 3x3, stride 1 on a map of the same size, then a pick of pixels.
+
+A convolution reads, for output row i, the input rows stride * i + offset. What the KPU can do:
+
+    offsets -1 to 1, stride 1                         itself
+    offsets -1 to 1, stride 2                         itself, picking the left top
+    columns 0 to 2, stride 2, even width              itself one column later, picking the right top
+    offsets -3 to 3, stride 2, dense                  a layer that deals the pixels out to channels, at half the size,
+                                                      then a 3x3 convolution of stride 1 over them
+    offsets -2 to 2, stride 1, dense                  a layer that makes shifted copies, then a 3x3 convolution
+    a result smaller or larger than the KPU's         pixels cut off behind, or zeros added before, by the CPU
+
+Groups become blocks of a dense layer. `support.py` has said no to everything else before this runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler.graph import Graph, Node, Shape
+from k210kit.compiler.ops import AveragePool, Concat, Conv, Gather, Op, Pad, Padding
+from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, POOL_NONE, KpuConv
+from k210kit.errors import UnsupportedError
+
+__all__ = ["fit_convolutions"]
+
+Floats = NDArray[np.float32]
+Taps = dict[int, int]  # offset -> index into the kernel
+
+
+def fit_convolutions(graph: Graph) -> Graph:
+    """Fit every Conv, and every AveragePool that is a small depthwise convolution."""
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node.op, AveragePool):
+            node = _average_as_conv(node, node.op, graph.shapes[node.inputs[0]])
+        if isinstance(node.op, Conv):
+            nodes.extend(_fitted(node, node.op, graph.shapes[node.inputs[0]], graph.shapes[node.output]))
+        else:
+            nodes.append(node)
+    return graph.with_nodes(nodes)
+
+
+def _average_as_conv(node: Node, op: AveragePool, shape: Shape) -> Node:
+    small = max(op.kernel) <= 3 and op.stride in ((1, 1), (2, 2)) and op.kernel != shape[1:]
+    if not small or (op.padding and not op.counts_padding):
+        return node
+    count = op.kernel[0] * op.kernel[1]
+    weights = np.full((shape[0], 1, *op.kernel), 1 / count, np.float32)
+    conv = Conv(
+        weights=weights, bias=np.zeros(shape[0], np.float32), stride=op.stride, padding=op.padding, groups=shape[0]
+    )
+    return replace(node, op=conv)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of a convolution: sizes, stride and which offset reads which row (or column) of the kernel."""
+
+    size: int
+    out: int
+    stride: int
+    taps: Taps
+
+    @property
+    def lowest(self) -> int:
+        return min(self.taps)
+
+    @property
+    def highest(self) -> int:
+        return max(self.taps)
+
+
+def _axes(op: Conv, shape: Shape, out: Shape) -> tuple[_Axis, _Axis]:
+    first = (op.padding.top, op.padding.left)
+    made = []
+    for k in (0, 1):
+        taps = {tap * op.dilation[k] - first[k]: tap for tap in range(op.weights.shape[2 + k])}
+        made.append(_Axis(shape[1 + k], out[1 + k], op.stride[k], taps))
+    return made[0], made[1]
+
+
+def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
+    depthwise = op.groups > 1 and op.groups == shape[0] == op.weights.shape[0]
+    if op.groups > 1 and not depthwise:
+        op = _ungrouped(op)
+    rows, columns = _axes(op, shape, out)
+    if shape[1:] == (1, 1):  # one pixel: whatever the kernel, only its centre sees anything
+        kernel = op.weights[:, :, rows.taps[0], columns.taps[0]]
+        weights = kernel[:, 0, None, None] if depthwise else kernel[:, :, None, None]
+        return [replace(node, op=KpuConv(weights=np.ascontiguousarray(weights), bias=op.bias, depthwise=depthwise))]
+    before, node, (rows, columns) = _grown(node, (rows, columns), depthwise)
+    sizes = (shape[0], rows.size, columns.size)
+    direct = _direct(op, rows, columns, depthwise)
+    if direct is not None:
+        return [*before, *_cut(replace(node, op=direct), direct, rows, columns, sizes)]
+    if depthwise:
+        return [*before, *_shifted_depthwise(node, op, rows, columns, sizes)]
+    if rows.stride == 2:
+        return [*before, *_dealt(node, op, rows, columns, sizes)]
+    return [*before, *_copied(node, op, rows, columns, sizes)]
+
+
+def _ungrouped(op: Conv) -> Conv:
+    outs, per_group = op.weights.shape[:2]
+    weights = np.zeros((outs, per_group * op.groups, *op.weights.shape[2:]), np.float32)
+    for out in range(outs):
+        first = out // (outs // op.groups) * per_group
+        weights[out, first : first + per_group] = op.weights[out]
+    return replace(op, weights=weights, groups=1)
+
+
+def _grown(node: Node, axes: tuple[_Axis, _Axis], depthwise: bool) -> tuple[list[Node], Node, tuple[_Axis, _Axis]]:
+    """Add zeros behind (by the CPU) where the KPU would make too few pixels, or deal out too few."""
+    behind = [max(0, a.out * a.stride - a.size) for a in axes]
+    for k, a in enumerate(axes):
+        if not depthwise and a.stride == 2 and a.size % 2 and a.highest > 1:
+            behind[k] = max(behind[k], 1)
+    if not any(behind):
+        return [], node, axes
+    pad = Pad(padding=Padding(bottom=behind[0], right=behind[1]))
+    grown = replace(node, op=pad, output=f"{node.output}/grown")
+    new = [replace(a, size=a.size + more) for a, more in zip(axes, behind, strict=True)]
+    return [grown], replace(node, inputs=(grown.output,)), (new[0], new[1])
+
+
+def _placed(weights: Floats, rows: dict[int, int], columns: dict[int, int]) -> Floats:
+    """A 3x3 kernel from taps at offsets -1 to 1; 1x1 if only the centre is used."""
+    if set(rows) == {0} and set(columns) == {0}:
+        return np.ascontiguousarray(weights[:, :, rows[0], columns[0]][:, :, None, None])
+    made = np.zeros((*weights.shape[:2], 3, 3), np.float32)
+    for down, row in rows.items():
+        for across, column in columns.items():
+            made[:, :, 1 + down, 1 + across] = weights[:, :, row, column]
+    return made
+
+
+def _direct(op: Conv, rows: _Axis, columns: _Axis, depthwise: bool) -> KpuConv | None:
+    """The convolution as one layer of the KPU, if its offsets allow that."""
+    if (rows.stride, columns.stride) not in ((1, 1), (2, 2)) or rows.lowest < -1 or rows.highest > 1:
+        return None
+    taps, pool = columns.taps, POOL_NONE if rows.stride == 1 else PICK_LEFT_TOP
+    if columns.lowest < -1 or columns.highest > 1:
+        if rows.stride == 1 or columns.lowest < 0 or columns.highest > 2 or columns.size < 2 * columns.out:
+            return None
+        taps, pool = {offset - 1: tap for offset, tap in taps.items()}, PICK_RIGHT_TOP
+    weights = _placed(op.weights, rows.taps, taps)
+    return KpuConv(weights=weights[:, 0] if depthwise else weights, bias=op.bias, depthwise=depthwise, pool_type=pool)
+
+
+def _cut(node: Node, op: KpuConv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
+    """Cut off what the KPU makes too much, behind."""
+    stride = rows.stride
+    made = (op.out_channels, sizes[1] // stride, sizes[2] // stride)
+    if made[1:] == (rows.out, columns.out):
+        return [node]
+    return _cropped(node, made, (0, 0), (rows.out, columns.out))
+
+
+def _cropped(node: Node, made: Shape, first: tuple[int, int], size: tuple[int, int]) -> list[Node]:
+    positions = np.arange(made[0] * made[1] * made[2], dtype=np.int64).reshape(made)
+    kept = positions[:, first[0] : first[0] + size[0], first[1] : first[1] + size[1]]
+    full = replace(node, output=f"{node.output}/full")
+    crop = Gather(index=kept.reshape(-1), shape=(made[0], *size))
+    return [full, replace(node, op=crop, inputs=(full.output,))]
+
+
+def _shifted_depthwise(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
+    """A depthwise layer of stride 1 without padding: made with padding, then cut on all sides."""
+    axes = (rows, columns)
+    if any(a.stride != 1 or a.highest - a.lowest > 2 or a.lowest < 0 for a in axes):
+        raise UnsupportedError(_refusal(node, op))
+    centred = [{offset - a.lowest - 1: tap for offset, tap in a.taps.items()} for a in axes]
+    weights = _placed(op.weights, centred[0], centred[1])[:, 0]
+    full = KpuConv(weights=weights, bias=op.bias, depthwise=True)
+    first = (rows.lowest + 1, columns.lowest + 1)
+    return _cropped(replace(node, op=full), (sizes[0], sizes[1], sizes[2]), first, (rows.out, columns.out))
+
+
+def _refusal(node: Node, op: Conv) -> str:
+    kernel = f"{op.weights.shape[2]}x{op.weights.shape[3]}"
+    return (
+        f"{node} has a {kernel} kernel, stride {op.stride[0]}x{op.stride[1]}, padding {op.padding} and "
+        f"{'is depthwise' if op.groups > 1 else 'is dense'}; the KPU has 1x1 and 3x3. "
+        "Use 3x3 kernels of stride 1 or 2, padded by 1 on every side."
+    )
+
+
+def _dealt(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
+    """Stride 2: deal the pixels around every second one out to channels, then convolve those at half the size."""
+    if columns.stride != 2 or min(rows.lowest, columns.lowest) < -3 or max(rows.highest, columns.highest) > 3:
+        raise UnsupportedError(_refusal(node, op))
+    split = [{offset: _phase(offset) for offset in a.taps} for a in (rows, columns)]
+    phases = sorted({(split[0][r][0], split[1][c][0]) for r in rows.taps for c in columns.taps})
+    return _over_copies(node, op, (rows, columns), sizes, split, phases, PICK_LEFT_TOP)
+
+
+def _phase(offset: int) -> tuple[int, int]:
+    """Which dealt row an offset reads: (phase -1, 0 or 1, row step of the small map -1, 0 or 1).
+
+    Phase p at small row j is the pixel 2j + p. Below 0, phase -1 is used with steps -1 and 0, above 0, phase 1 with
+    steps 0 and 1: so nothing is read past the edge that lies inside of the picture.
+    """
+    if offset % 2 == 0:
+        return 0, offset // 2
+    return (-1, (offset + 1) // 2) if offset < 0 else (1, (offset - 1) // 2)
+
+
+def _copied(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
+    """Stride 1: copies shifted by one pixel reach the outer taps."""
+    if rows.stride != 1 or columns.stride != 1:
+        raise UnsupportedError(_refusal(node, op))
+    axes, first = [rows, columns], [0, 0]
+    for k, a in enumerate(axes):  # a kernel that looks down more than up is centred, and its result cut in front
+        if a.lowest >= 0 and a.highest > 1:
+            first[k] = (a.highest + 1) // 2 if a.out + (a.highest + 1) // 2 <= a.size else 0
+            axes[k] = replace(a, taps={offset - first[k]: tap for offset, tap in a.taps.items()})
+    if min(a.lowest for a in axes) < -2 or max(a.highest for a in axes) > 2:
+        raise UnsupportedError(_refusal(node, op))
+    split = [{offset: _outward(offset) for offset in a.taps} for a in axes]
+    phases = sorted({(split[0][r][0], split[1][c][0]) for r in axes[0].taps for c in axes[1].taps})
+    return _over_copies(node, op, (axes[0], axes[1]), sizes, split, phases, POOL_NONE, tuple(first))
+
+
+def _outward(offset: int) -> tuple[int, int]:
+    """Shift of the copy, and tap of the kernel over it: the outermost offsets read copies, all others the map."""
+    if abs(offset) < 2:
+        return 0, offset
+    return (1, 1) if offset > 0 else (-1, -1)
+
+
+def _over_copies(
+    node: Node,
+    op: Conv,
+    axes: tuple[_Axis, _Axis],
+    sizes: Shape,
+    split: list[dict[int, tuple[int, int]]],
+    phases: list[tuple[int, int]],
+    pool_type: int,
+    first: tuple[int, ...] = (0, 0),
+) -> list[Node]:
+    rows, columns = axes
+    channels, stride = sizes[0], rows.stride
+    outs = op.weights.shape[0]
+    weights = np.zeros((outs, len(phases), channels, 3, 3), np.float32)
+    for row, (row_phase, down) in split[0].items():
+        for column, (column_phase, across) in split[1].items():
+            place = phases.index((row_phase, column_phase))
+            weights[:, place, :, 1 + down, 1 + across] = op.weights[:, :, rows.taps[row], columns.taps[column]]
+    copies = _copies(node, channels, phases, pool_type)
+    small = (outs, sizes[1] // stride, sizes[2] // stride)
+    conv = KpuConv(weights=weights.reshape(outs, -1, 3, 3), bias=op.bias)
+    last = replace(node, op=conv, inputs=(copies[-1].output,))
+    if small[1:] == (rows.out, columns.out):
+        return [*copies, last]
+    return [*copies, *_cropped(last, small, (first[0], first[1]), (rows.out, columns.out))]
+
+
+_DEAL_AT_ONCE = 4  # input channels up to which one dense layer deals faster than a depthwise one per phase
+
+
+def _copies(node: Node, channels: int, phases: list[tuple[int, int]], pool_type: int) -> list[Node]:
+    if channels <= _DEAL_AT_ONCE:
+        weights = np.zeros((len(phases), channels, channels, 3, 3), np.float32)
+        for place, (row, column) in enumerate(phases):
+            weights[place, range(channels), range(channels), 1 + row, 1 + column] = 1
+        count = len(phases) * channels
+        op: Op = KpuConv(
+            weights=weights.reshape(count, channels, 3, 3), bias=np.zeros(count, np.float32), pool_type=pool_type
+        )
+        return [replace(node, op=op, output=f"{node.output}/dealt")]
+    made = []
+    for row, column in phases:
+        kernel = np.zeros((channels, 3, 3), np.float32)
+        kernel[:, 1 + row, 1 + column] = 1
+        op = KpuConv(weights=kernel, bias=np.zeros(channels, np.float32), depthwise=True, pool_type=pool_type)
+        made.append(replace(node, op=op, output=f"{node.output}/dealt {row} {column}"))
+    joined = replace(node, op=Concat(), inputs=tuple(n.output for n in made), output=f"{node.output}/dealt")
+    return [*made, joined]

@@ -1,0 +1,34 @@
+"""The passes in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from k210kit.compiler.graph import Graph
+from k210kit.compiler.passes.dense_to_conv import dense_to_conv
+from k210kit.compiler.passes.fit_convolutions import fit_convolutions
+from k210kit.compiler.passes.fold_affine import fold_affine
+from k210kit.compiler.passes.fold_padding import fold_padding
+from k210kit.compiler.passes.fuse_formulas import fuse_formulas
+from k210kit.compiler.passes.fuse_layers import fuse_layers
+from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
+from k210kit.compiler.passes.hoist_curves import hoist_curves
+from k210kit.compiler.passes.merge_gathers import merge_gathers
+from k210kit.compiler.passes.turn_rows import turn_rows
+
+__all__ = ["PASSES"]
+
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    fold_padding,
+    fuse_formulas,
+    fold_affine,
+    merge_gathers,
+    dense_to_conv,
+    merge_gathers,
+    hoist_curves,
+    gathers_to_convs,
+    turn_rows,
+    fit_convolutions,
+    fuse_layers,
+    merge_gathers,
+)

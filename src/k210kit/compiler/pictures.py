@@ -1,0 +1,100 @@
+"""Calibration pictures: from files to bytes of the model's size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler.graph import Shape
+from k210kit.errors import FileError, FormatError, InputError, UnsupportedError
+from k210kit.files import read_whole
+
+__all__ = ["find_pictures", "read_inputs"]
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".npy"))
+_GREY = 114  # of a letterbox's bars
+
+
+def find_pictures(places: Iterable[Path], limit: int | None) -> list[Path]:
+    """The pictures and arrays that files and folders name, in name order within a folder; at most `limit`."""
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            found.extend(sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()))
+        elif place.exists():
+            found.append(place)
+        else:
+            raise FileError(f"{place} does not exist. --images takes pictures, .npy files, and folders of them.")
+    if not found:
+        raise InputError(
+            "--images names no picture. Give some ten that look like what the camera will see: "
+            "they tell the range of every value in the model."
+        )
+    if limit is not None and limit < len(found):  # spread over all, so that no folder is left out
+        found = [found[k * len(found) // limit] for k in range(limit)]
+    return found
+
+
+def read_inputs(paths: Sequence[Path], shape: Shape, *, letterbox: bool) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """A batch: uint8 (pictures, channels, height, width); of a model with flat input float32 (rows, elements)."""
+    if len(shape) == 1:
+        return np.concatenate([_rows(path, shape[0]) for path in paths])
+    return np.stack([_picture(path, (shape[0], shape[1], shape[2]), letterbox) for path in paths])
+
+
+def _array(path: Path) -> NDArray[np.generic]:
+    try:
+        loaded = np.load(io.BytesIO(read_whole(path)), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise FormatError(f"{path} is no array: {error}", expected="a .npy file, as numpy.save writes it") from error
+    if not isinstance(loaded, np.ndarray) or loaded.dtype.kind not in "fiu":
+        raise FormatError(f"{path} holds no array of numbers", expected="one array, as numpy.save writes it")
+    return loaded
+
+
+def _rows(path: Path, count: int) -> NDArray[np.float32]:
+    if path.suffix.lower() != ".npy":
+        raise UnsupportedError(
+            f"{path}: the model takes {count} floats, which a picture does not give. Save rows of {count} floats with "
+            "numpy.save and give the .npy file."
+        )
+    loaded = _array(path).astype(np.float32)
+    if loaded.size == 0 or loaded.size % count or (loaded.ndim and loaded.shape[-1] not in (count, 1)):
+        raise FormatError(f"{path} has the shape {loaded.shape}", expected=f"(rows, {count})")
+    return loaded.reshape(-1, count)
+
+
+def _picture(path: Path, shape: tuple[int, int, int], letterbox: bool) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    channels, height, width = shape
+    if path.suffix.lower() == ".npy":
+        loaded = _array(path)
+        if loaded.dtype != np.uint8 or loaded.shape != shape:
+            raise FormatError(f"{path} is {loaded.dtype} {loaded.shape}", expected=f"uint8 {shape}, channels first")
+        return loaded.astype(np.uint8)
+    if channels not in (1, 3):
+        raise UnsupportedError(
+            f"{path}: the model takes {channels} channels, which a picture does not have. Save uint8 arrays of the "
+            f"shape {shape} with numpy.save and give the .npy files."
+        )
+    try:
+        with Image.open(io.BytesIO(read_whole(path))) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
+    except UnidentifiedImageError:
+        raise FormatError(f"{path} is no picture of a known format", expected="JPEG, PNG, BMP or .npy") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FormatError(f"{path} cannot be read as a picture: {error}", expected="JPEG, PNG, BMP or .npy") from error
+    bilinear = Image.Resampling.BILINEAR
+    if not letterbox:
+        pixels = np.asarray(picture.resize((width, height), bilinear), np.uint8).reshape(height, width, channels)
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    ratio = min(height / picture.height, width / picture.width)
+    small = picture.resize((max(1, int(picture.width * ratio)), max(1, int(picture.height * ratio))), bilinear)
+    canvas = np.full((height, width, channels), _GREY, np.uint8)
+    canvas[: small.height, : small.width] = np.asarray(small, np.uint8).reshape(small.height, small.width, channels)
+    return np.ascontiguousarray(canvas.transpose(2, 0, 1))

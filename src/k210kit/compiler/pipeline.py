@@ -1,0 +1,162 @@
+"""The whole compiler on one page.
+
+read_model        file -> float graph                                       importers/
+check             what cannot be done, by the user's own names              support.py
+PASSES            float graph -> the same function in the KPU's terms       passes/
+lower             graph -> steps on buffers                                 lower.py
+calibrate         the float graph on the pictures                           quantize/calibrate.py
+choose_scales     what a byte of each buffer stands for                     quantize/scales.py
+quantize          weights and sums as integers                              quantize/search.py
+allocate          lines of KPU memory, bytes of main memory                 allocate.py
+emit              the kmodel                                                emit.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler.allocate import allocate
+from k210kit.compiler.emit import emit
+from k210kit.compiler.graph import Graph
+from k210kit.compiler.importers import read_model
+from k210kit.compiler.lower import lower
+from k210kit.compiler.passes.table import PASSES
+from k210kit.compiler.pictures import find_pictures, read_inputs
+from k210kit.compiler.program import Program
+from k210kit.compiler.quantize.calibrate import calibrate
+from k210kit.compiler.quantize.scales import Scale
+from k210kit.compiler.quantize.search import quantize
+from k210kit.compiler.report import Report, make_report
+from k210kit.compiler.support import refuse_memory, refuse_unsupported
+from k210kit.errors import InputError
+from k210kit.kmodel import Kmodel
+
+__all__ = ["Compiled", "Effort", "Normalisation", "Options", "Progress", "compile", "lowered", "normalised"]
+
+Effort = Literal["fast", "normal", "best"]
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalisation:
+    """What the model was trained on: (pixel / scale - mean) / std; mean and std per channel, or one for all."""
+
+    scale: float = 255.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to compile. `limit` is how many calibration pictures are used at most."""
+
+    normalisation: Normalisation = Normalisation()
+    letterbox: bool = False
+    limit: int | None = None
+    effort: Effort = "normal"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compiled:
+    """The kmodel and what there is to say about it."""
+
+    kmodel: Kmodel
+    report: Report
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return self.kmodel.to_bytes()
+
+
+def compile(
+    model: Path | str,
+    images: Sequence[Path | str] | NDArray[Any],  # Any: uint8 pictures, or float32 rows of a flat model
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Compiled:
+    """Compile a TFLite, ONNX or Keras file to a kmodel V3.
+
+    images: files and folders, or an array: uint8 (pictures, channels, height, width), float32 (rows, elements) for a
+    model whose input is flat. An `InputError` says what is wrong with the model or the pictures.
+    """
+    options = options or Options()
+    tell = progress or (lambda fraction, what: None)
+    path = Path(model)
+    tell(0.0, "reading the model")
+    source = read_model(path)
+    refuse_unsupported(source)
+    graph, program = lowered(source)
+    placement = allocate(program)
+    refuse_memory(source, program, placement)
+    tell(0.1, "reading the pictures")
+    raw = _batch(images, source, options)
+    batch, scale = normalised(raw, source, options.normalisation)
+    tell(0.2, "measuring ranges")
+    statistics = calibrate(graph, batch)
+    tell(0.4, "choosing integers")
+    quantized = quantize(graph, program, statistics, scale, raw=raw, batch=batch, effort=options.effort, tell=tell)
+    emitted = emit(program, placement, quantized.scales, quantized.integers)
+    report = make_report(
+        path,
+        source,
+        program,
+        placement,
+        emitted,
+        pictures=len(raw),
+        effort=options.effort,
+        snr=quantized.snr,
+        warnings=quantized.warnings,
+    )
+    tell(1.0, "done")
+    return Compiled(kmodel=emitted.kmodel, report=report)
+
+
+def lowered(source: Graph) -> tuple[Graph, Program]:
+    """The graph after all passes, and its steps."""
+    graph = source
+    for each in PASSES:
+        graph = each(graph)
+    return graph, lower(graph)
+
+
+def _batch(images: Sequence[Path | str] | NDArray[Any], graph: Graph, options: Options) -> NDArray[Any]:
+    if isinstance(images, np.ndarray):
+        if images.ndim != 1 + len(graph.input_shape) or images.shape[1:] != graph.input_shape or not len(images):
+            raise InputError(
+                f"The calibration array has the shape {images.shape}; the model takes (n, "
+                f"{', '.join(map(str, graph.input_shape))})."
+            )
+        return images[: options.limit]
+    paths = find_pictures([Path(place) for place in images], options.limit)
+    return read_inputs(paths, graph.input_shape, letterbox=options.letterbox)
+
+
+def normalised(raw: NDArray[Any], graph: Graph, normalisation: Normalisation) -> tuple[NDArray[np.float32], Scale]:
+    """The floats that the model sees, and what a byte of the picture stands for."""
+    if len(graph.input_shape) != 3:
+        return raw.astype(np.float32), Scale(step=np.ones(1), zero=np.zeros(1))
+    channels = graph.input_shape[0]
+    mean, std = (_per_channel(v, channels, n) for v, n in ((normalisation.mean, "mean"), (normalisation.std, "std")))
+    if (std <= 0).any() or normalisation.scale <= 0:
+        raise InputError(f"scale {normalisation.scale:g} and std {normalisation.std} must be above 0.")
+    scale = Scale(step=1 / (normalisation.scale * std), zero=mean * normalisation.scale)
+    form = (1, channels, 1, 1)
+    pixels = raw.astype(np.float32) / np.float32(normalisation.scale)
+    pixels -= mean.reshape(form).astype(np.float32)
+    pixels /= std.reshape(form).astype(np.float32)
+    return pixels, scale
+
+
+def _per_channel(numbers: tuple[float, ...], channels: int, name: str) -> NDArray[np.float64]:
+    if len(numbers) not in (1, channels):
+        raise InputError(
+            f"{name} has {len(numbers)} values; the model's input has {channels} channels: give 1 or {channels}."
+        )
+    return np.broadcast_to(np.asarray(numbers, np.float64), (channels,)).copy()

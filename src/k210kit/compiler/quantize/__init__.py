@@ -1,0 +1,1 @@
+"""From floats to the integers of the KPU."""

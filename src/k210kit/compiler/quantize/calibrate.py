@@ -1,0 +1,109 @@
+"""What the calibration pictures show of every value: ranges, means, and a sample of what each channel takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler import curves, evaluate
+from k210kit.compiler.graph import Graph
+from k210kit.compiler.stages import KpuConv
+
+__all__ = ["Statistics", "calibrate"]
+
+Floats = NDArray[np.float32]
+
+_AT_ONCE = 10  # pictures that run together: bounds the memory
+_SAMPLES = 2048  # per channel and batch of pictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Of one value, or of what a curve sees; arrays have one entry per channel (or element of a flat value)."""
+
+    low: Floats
+    high: Floats
+    mean: Floats
+    square: Floats  # mean of the squares
+    sample: Floats  # [channel, n], in no order
+
+    @property
+    def channels(self) -> int:
+        return len(self.low)
+
+    def part(self, first: int, count: int) -> Statistics:
+        """Of some of the channels."""
+        kept = slice(first, first + count)
+        return Statistics(
+            low=self.low[kept],
+            high=self.high[kept],
+            mean=self.mean[kept],
+            square=self.square[kept],
+            sample=self.sample[kept],
+        )
+
+
+def calibrate(graph: Graph, batch: Floats) -> Mapping[str, Statistics]:
+    """Statistics of every value by its name, and of what a curve sees as `<name>/before`.
+
+    batch: (pictures, *input shape), normalised.
+    """
+    found: dict[str, list[Statistics]] = {}
+    for first in range(0, len(batch), _AT_ONCE):
+        _run(graph, batch[first : first + _AT_ONCE], found)
+    return {name: parts[0] if len(parts) == 1 else _merged(parts) for name, parts in found.items()}
+
+
+def _run(graph: Graph, batch: Floats, found: dict[str, list[Statistics]]) -> None:
+    alive = {graph.input: np.ascontiguousarray(batch, np.float32)}
+    last = {name: k for k, node in enumerate(graph.nodes) for name in node.inputs}
+    found.setdefault(graph.input, []).append(_statistics(alive[graph.input]))
+    for k, node in enumerate(graph.nodes):
+        inputs = [alive[name] for name in node.inputs]
+        op = node.op
+        if isinstance(op, KpuConv) and not _bends_at_zero(op):
+            before = evaluate.preactivation(op, inputs[0] if len(inputs) == 1 else np.concatenate(inputs, 1))
+            found.setdefault(f"{node.output}/before", []).append(_statistics(before))
+            result = evaluate.pooled(curves.evaluate(op.curve, before), op.pool_type)
+        else:
+            result = evaluate.apply(node, inputs)
+        found.setdefault(node.output, []).append(_statistics(result))
+        if node.output in last:
+            alive[node.output] = result
+        for name in set(node.inputs):
+            if last[name] == k:
+                alive.pop(name)
+
+
+def _bends_at_zero(op: KpuConv) -> bool:
+    return op.slopes is not None or curves.is_homogeneous(op.curve)
+
+
+def _statistics(x: Floats) -> Statistics:
+    """x: (pictures, channels, ...)."""
+    pictures, channels = x.shape[:2]
+    rows = x.reshape(pictures, channels, -1)
+    step = max(1, pictures * rows.shape[2] // _SAMPLES)
+    step += step % 2 == 0  # an odd step meets every column of an even width
+    sample = np.concatenate([row[:, k % step :: step] for k, row in enumerate(rows)], 1)
+    square = np.einsum("pcx,pcx->c", rows, rows) / np.float32(pictures * rows.shape[2])
+    return Statistics(
+        low=rows.min((0, 2)),
+        high=rows.max((0, 2)),
+        mean=rows.mean((0, 2), dtype=np.float32),
+        square=square.astype(np.float32),
+        sample=np.ascontiguousarray(sample),
+    )
+
+
+def _merged(parts: list[Statistics]) -> Statistics:
+    return Statistics(
+        low=np.min([p.low for p in parts], 0),
+        high=np.max([p.high for p in parts], 0),
+        mean=np.mean([p.mean for p in parts], 0, dtype=np.float32),
+        square=np.mean([p.square for p in parts], 0, dtype=np.float32),
+        sample=np.concatenate([p.sample for p in parts], 1),
+    )

@@ -1,0 +1,295 @@
+"""What a byte of each buffer stands for: value = (byte - zero) * scale, per channel.
+
+The KPU takes a scale per channel for free: the layer that makes a map multiplies each channel by its own factor, and
+the layer that reads it has the scale in its weights. So channels are scaled one by one, except behind a curve that is
+no straight line through zero, and before the CPU's layers that mix channels. The zero must be one whole number where
+a 3x3 layer pads with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler import curves
+from k210kit.compiler.graph import Graph, elements
+from k210kit.compiler.program import (
+    AddPaddingStep,
+    AveragePoolStep,
+    ConcatStep,
+    ConvStep,
+    DequantizeStep,
+    MaxPoolStep,
+    Program,
+    QuantizeStep,
+    RemovePaddingStep,
+    RequantizeStep,
+    ResizeStep,
+    Step,
+    UploadStep,
+)
+from k210kit.compiler.quantize.calibrate import Statistics
+from k210kit.compiler.stages import KpuConv
+
+__all__ = ["Scale", "choose_scales", "copied_channels", "is_copy", "result_statistics"]
+
+Numbers = NDArray[np.float64]
+_MAP_MARGIN = 0.7  # of a channel's range, added on both sides
+_PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 1.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """One step and the byte of value 0, per channel. Only the model's input has zeros that are no whole numbers."""
+
+    step: Numbers
+    zero: Numbers
+
+    def of_elements(self, count: int) -> tuple[Numbers, Numbers]:
+        """Steps and zeros of each of `count` elements, channel by channel."""
+        each = count // len(self.step)
+        return np.repeat(self.step, each), np.repeat(self.zero, each)
+
+
+def copied_channels(op: KpuConv) -> NDArray[np.int64] | None:
+    """Which input channel each output channel is a mere copy of (-1: of nothing); None if the layer computes."""
+    if op.slopes is not None or not curves.is_linear(op.curve) or op.bias.any() or op.pool_type in (2, 4, 8):
+        return None
+    taps = op.weights.reshape(op.out_channels, -1)
+    if not np.isin(taps, (0, 1)).all() or (taps.sum(1) > 1).any():
+        return None
+    if op.depthwise:
+        return np.where(taps.any(1), np.arange(op.out_channels), -1)
+    channels = taps.reshape(op.out_channels, op.in_channels, -1).any(2)
+    return np.where(channels.any(1), channels.argmax(1), -1)
+
+
+def is_copy(op: KpuConv, source: Scale) -> bool:
+    """Whether a layer passes bytes on as they are: it computes nothing, and one zero serves to pad."""
+    return copied_channels(op) is not None and (op.kernel == 1 or float(np.ptp(source.zero)) < 1e-9)
+
+
+def result_statistics(step: ConvStep, statistics: Mapping[str, Statistics]) -> Statistics:
+    """Statistics of what a layer makes."""
+    return statistics[step.node.output].part(step.first, step.op.out_channels)
+
+
+def choose_scales(
+    graph: Graph, program: Program, statistics: Mapping[str, Statistics], input_scale: Scale
+) -> dict[str, Scale]:
+    """A scale for every buffer in KPU memory and of bytes."""
+    return _Choice(graph, program, statistics, input_scale).made()
+
+
+class _Choice:
+    def __init__(
+        self, graph: Graph, program: Program, statistics: Mapping[str, Statistics], input_scale: Scale
+    ) -> None:
+        self.graph, self.program, self.statistics = graph, program, statistics
+        self.scales: dict[str, Scale] = {program.input: input_scale}
+        self.readers: dict[str, list[Step]] = {}
+        for step in program.steps:
+            for name in step.reads():
+                self.readers.setdefault(name, []).append(step)
+        self.padded = self._padded()
+
+    def made(self) -> dict[str, Scale]:
+        for step in self.program.steps:
+            if isinstance(step, ConvStep):
+                self.scales[step.output] = self._of_conv(step)
+                if step.main:
+                    self.scales[step.main] = self.scales[step.output]
+            elif isinstance(step, UploadStep | AddPaddingStep | RemovePaddingStep | MaxPoolStep | ResizeStep):
+                if step.source in self.scales:
+                    self.scales[step.target.buffer] = self.scales[step.source]
+            elif isinstance(step, RequantizeStep):
+                self.scales[step.target.buffer] = self.scales[step.source]
+            elif isinstance(step, ConcatStep) and self.program.buffers[step.target.buffer].kind == "bytes":
+                self.scales[step.target.buffer] = self._of_concat(step)
+            elif isinstance(step, QuantizeStep):
+                self.scales[step.target.buffer] = self._of_floats(step)
+        return self.scales
+
+    # which maps must have one whole zero --------------------------------------------------------------------------
+
+    def _padded(self) -> dict[str, str]:
+        """KPU and byte buffers that a padding layer reads in the end, with the name of the group that shares a zero."""
+        group: dict[str, str] = {}
+
+        def root(name: str) -> str:
+            while group.get(name, name) != name:
+                name = group[name]
+            return name
+
+        wanted: set[str] = set()
+        for step in reversed(self.program.steps):
+            if isinstance(step, ConvStep):
+                copies = copied_channels(step.op) is not None
+                if step.op.kernel == 3 or (copies and step.output in wanted):
+                    wanted.update(step.inputs)
+                    for name in step.inputs:
+                        group[root(name)] = root(step.inputs[0])
+                if copies and step.output in wanted:
+                    group[root(step.output)] = root(step.inputs[0])
+                if step.main in wanted:
+                    wanted.add(step.output)
+                    group[root(str(step.main))] = root(step.output)
+            elif any(name in wanted for name in step.writes()) and not isinstance(step, QuantizeStep):
+                target = step.writes()[0]
+                for name in step.reads():
+                    wanted.add(name)
+                    group[root(target)] = root(name)
+        return {name: root(name) for name in wanted}
+
+    # scales --------------------------------------------------------------------------------------------------------
+
+    def _of_conv(self, step: ConvStep) -> Scale:
+        source = self._joined(step.inputs)
+        copied = copied_channels(step.op)
+        if copied is not None and is_copy(step.op, source):
+            nothing = copied < 0
+            return Scale(
+                step=np.where(nothing, 1.0, source.step[copied]),
+                zero=np.where(nothing, source.zero[0], source.zero[copied]),
+            )
+        return self._of_statistics(step)
+
+    def _joined(self, names: tuple[str, ...]) -> Scale:
+        parts = [self.scales[name] for name in names]
+        return Scale(step=np.concatenate([p.step for p in parts]), zero=np.concatenate([p.zero for p in parts]))
+
+    def _of_statistics(self, step: ConvStep) -> Scale:
+        one_pixel = self.program.buffers[step.output].shape[1:] == (1, 1)
+        seen = _widened(result_statistics(step, self.statistics), one_pixel=one_pixel)
+        op = step.op
+        straight = op.slopes is not None or curves.is_homogeneous(op.curve)
+        per_channel = straight and not self._mixes_channels(step.output)
+        low = np.minimum(seen.low.astype(np.float64), 0)
+        high = np.maximum(seen.high.astype(np.float64), 0)
+        if (
+            not per_channel or one_pixel
+        ):  # a scale per pixel gains little, and CHANNELWISE_DEQUANTIZE costs 8 bytes each
+            low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+        high = np.where(
+            high - low < 1e-6 * max(high.max() - low.min(), 1e-12), low + 1e-6 * max(high.max(), 1e-6), high
+        )
+        linear = curves.is_linear(op.curve) and op.slopes is None
+        if linear and per_channel and step.output not in self.padded:
+            low, high = seen.low.astype(np.float64), seen.high.astype(np.float64)
+            if one_pixel:
+                low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+            span = np.maximum(high - low, 1e-6 * max(float((high - low).max()), 1e-12))
+            return Scale(step=span / 255, zero=-low / (span / 255))
+        return self._with_one_zero(step.output, low, high)
+
+    def _with_one_zero(self, name: str, low: Numbers, high: Numbers) -> Scale:
+        zero = self._zero(name, float(low.min()), float(high.max()))
+        below = -low / zero if zero > 0 else np.zeros_like(low)
+        above = high / (255 - zero) if zero < 255 else np.zeros_like(high)
+        return Scale(step=np.maximum(np.maximum(below, above), 1e-12), zero=np.full_like(low, zero))
+
+    def _zero(self, name: str, low: float, high: float) -> float:
+        if name not in self.padded:
+            return float(np.clip(np.round(-255 * low / max(high - low, 1e-12)), 0, 255))
+        members = [m for m, g in self.padded.items() if g == self.padded[name]]
+        fixed = [float(self.scales[m].zero[0]) for m in members if m in self.scales]
+        if fixed:
+            return float(np.round(fixed[0]))
+        wishes = []
+        for member in members:
+            step = next((s for s in self.program.convs() if s.output == member), None)
+            if step is not None and not step.extra and copied_channels(step.op) is None:
+                seen = result_statistics(step, self.statistics)
+                bottom, top = min(float(seen.low.min()), 0.0), max(float(seen.high.max()), 0.0)
+                wishes.append(-255 * bottom / max(top - bottom, 1e-12))
+        return float(np.clip(np.round(max(wishes, default=0.0)), 0, 254))
+
+    def _mixes_channels(self, name: str) -> bool:
+        """Whether the CPU rearranges this map so that channels of ours become parts of one channel."""
+        for step in self.readers.get(name, []):
+            if (
+                isinstance(step, ConvStep)
+                and copied_channels(step.op) is not None
+                and self._mixes_channels(step.output)
+            ):
+                return True
+        made = next((s for s in self.program.convs() if s.output == name), None)
+        if made is None or made.main is None:
+            return False
+        return self._bytes_mix(made.main)
+
+    def _bytes_mix(self, name: str) -> bool:
+        for step in self.readers.get(name, []):
+            if isinstance(step, ConcatStep) and self.program.buffers[step.target.buffer].kind == "bytes":
+                if not self._keeps_channels(step) or self._bytes_mix(step.target.buffer):
+                    return True
+            elif isinstance(step, MaxPoolStep | ResizeStep | RemovePaddingStep) and self._bytes_mix(step.target.buffer):
+                return True
+        return False
+
+    def _keeps_channels(self, step: ConcatStep) -> bool:
+        owner = self._owners(step)
+        channels = self.program.buffers[step.target.buffer].shape[0]
+        rows = owner.reshape(channels, -1)
+        return bool(((rows == rows.max(1, keepdims=True)) | (rows < 0)).all())
+
+    def _owners(self, step: ConcatStep) -> NDArray[np.int64]:
+        """For each element of the result the channel, over all sources, that it comes from; -1: the border's zeros."""
+        buffers = self.program.buffers
+        tables, first = [], 0
+        for name in step.sources:
+            shape = buffers[name].shape
+            count = elements(shape)
+            zeros = any(isinstance(s, RequantizeStep) and s.target.buffer == name for s in self.program.steps)
+            each = count // shape[0]
+            tables.append(np.full(count, -1) if zeros else first + np.repeat(np.arange(shape[0]), each))
+            first += 0 if zeros else shape[0]
+        if not len(step.pieces):
+            return np.asarray(tables[0], np.int64)
+        return np.concatenate([tables[s][f : f + n] for s, f, n in step.pieces]).astype(np.int64)
+
+    def _of_concat(self, step: ConcatStep) -> Scale:
+        sources = [
+            self.scales[name]
+            for name in step.sources
+            if not any(isinstance(s, RequantizeStep) and s.target.buffer == name for s in self.program.steps)
+        ]
+        steps = np.concatenate([s.step for s in sources])
+        zeros = np.concatenate([s.zero for s in sources])
+        channels = self.program.buffers[step.target.buffer].shape[0]
+        owner = self._owners(step).reshape(channels, -1).max(1)
+        return Scale(step=steps[owner], zero=zeros[owner])
+
+    def _of_floats(self, step: QuantizeStep) -> Scale:
+        """One for all; but a pool's means are floats in steps, see `emit`, and so keep their channels' scales."""
+        pooled = next((s for s in self.program.steps if s.writes() == (step.source,)), None)
+        name = step.source.removesuffix("/floats")
+        if isinstance(pooled, AveragePoolStep):
+            before = next(s for s in self.program.steps if s.writes() == (pooled.source,))
+            if isinstance(before, DequantizeStep) and before.source in self.scales:
+                fine = self.scales[before.source]
+                seen = self.statistics[name]
+                most = np.maximum(_widened(seen, one_pixel=True).high / fine.step + fine.zero, 1e-3)
+                factor = max(float(most.max()), 1.0) / 255
+                return Scale(step=fine.step * factor, zero=fine.zero / factor)
+        seen = self.statistics[name]
+        low, high = min(float(seen.low.min()), 0.0), max(float(seen.high.max()), 0.0)
+        span = max(high - low, 1e-12)
+        return Scale(step=np.full(seen.channels, span / 255), zero=np.full(seen.channels, -low * 255 / span))
+
+
+def _widened(seen: Statistics, *, one_pixel: bool) -> Statistics:
+    """Ranges with room for pictures that calibration did not see, but (nearly) within that of all channels together.
+
+    A channel of a map has shown thousands of values, one pixel only one per picture. Measured on the models of
+    docs/design/compiler.md: too narrow costs far more than too wide.
+    """
+    margin, beyond = (_PIXEL_MARGIN, _PIXEL_BEYOND) if one_pixel else (_MAP_MARGIN, 1.0)
+    span = seen.high - seen.low
+    low = np.maximum(seen.low - margin * span, min(float(seen.low.min()) * beyond, float(seen.low.min())))
+    high = np.minimum(seen.high + margin * span, max(float(seen.high.max()) * beyond, float(seen.high.max())))
+    low = np.where(seen.low >= 0, np.maximum(low, 0), low)
+    return replace(seen, low=low.astype(np.float32), high=high.astype(np.float32))
