@@ -1,6 +1,6 @@
 """Flashing a pretend board: how near to the wire's limit, against kflash itself, and 1,000 times with random faults.
 
-    python -m benchmarks.flashing [--times 1000] [--seed 0]
+    python -m benchmarks.flashing [--times 1000] [--seed 0] [--kflash 300]
 
 All times are those of the model: bytes take ten bits each at the line's speed, the chip is busy as long as the
 W25Q128JV's data sheet says (typical values), USB adds one millisecond to each answer.
@@ -17,8 +17,10 @@ import sys
 import tempfile
 import types
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from k210kit.device import (
     Faults,
@@ -40,6 +42,7 @@ from k210kit.package import Kfpkg, KfpkgFile, wrap, write_kfpkg
 BAUD = 1_500_000
 PROGRAM_BYTES = 2_115_264  # as large as MaixPy's full firmware
 MODEL_BYTES = 1_882_056  # as large as a MobileNet 0.75 of 224 x 224
+MOST_SECONDS = 1800.0
 KINDS = ("noise", "loss", "noise and loss", "silence", "unplugged", "unplugged and back", "power cut", "all at once")
 
 
@@ -48,15 +51,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kflash", type=int, default=0, help="how often to let kflash meet the same faults")
     arguments = parser.parse_args()
     speeds()
     tally = faulty_flashings(arguments.times, arguments.seed)
-    print(f"\n{arguments.times} flashings with random faults (seeds {arguments.seed} and up):")
-    for (kind, outcome), count in sorted(tally.items()):
-        print(f"  {kind:20} {outcome:28} {count:5}")
-    wrong = sum(count for (_, outcome), count in tally.items() if outcome.startswith("wrong"))
-    print(f"  silently wrong: {wrong}")
-    sys.exit(1 if wrong else 0)
+    report(f"{arguments.times} flashings with random faults (seeds {arguments.seed} and up)", tally)
+    if arguments.kflash:
+        report(
+            f"kflash 1.1.6, {arguments.kflash} flashings with the same faults",
+            faulty_flashings(arguments.kflash, arguments.seed, kflash_outcome),
+        )
+    sys.exit(1 if any("wrong" in ending for _, ending in tally) else 0)
+
+
+def report(title: str, tally: Tally) -> None:
+    print(f"\n{title}:")
+    for (kind, ending), count in sorted(tally.items()):
+        print(f"  {kind:20} {ending:28} {count:5}")
+    endings: Counter[str] = Counter()
+    for (_, ending), count in tally.items():
+        endings[ending] += count
+    print("  in all: " + ", ".join(f"{count} {ending}" for ending, count in endings.most_common()))
 
 
 # -- speed
@@ -98,16 +113,25 @@ def wire_limit(plan: FlashPlan) -> float:
 
 def kflash(plan: FlashPlan, timing: FlashTiming) -> tuple[float, float]:
     """Seconds of all and of the writing alone that the published kflash takes on the same board."""
+    port = VirtualPort(FlashChip(timing=timing))
+    moments = run_kflash(plan, port)  # after each block
+    assert holds(port.board.chip, plan)
+    first_block = moments[1] - moments[0]
+    return port.clock.now(), moments[-1] - moments[0] + first_block
+
+
+def run_kflash(plan: FlashPlan, port: VirtualPort) -> list[float]:
+    """Let the published kflash flash the plan over `port`; return the moments at which it had written a block.
+
+    `TooLong` ends it after half an hour of the model, since it can wait for an answer for ever.
+    """
     import kflash as published
     import serial
 
-    port = VirtualPort(FlashChip(timing=timing))
-    moments: list[float] = []  # after each block
-    real_serial, real_time = serial.Serial, published.time
-    serial.Serial = lambda **_: port
-    published.time = types.SimpleNamespace(time=port.clock.now, sleep=port.clock.sleep)
-    files = tuple(KfpkgFile(address=file.address, name=file.name, data=file.data) for file in plan.files)
+    moments: list[float] = []
     sizes = {len(file.data) for file in plan.files}
+    files = tuple(KfpkgFile(address=file.address, name=file.name, data=file.data) for file in plan.files)
+    real_serial, real_time = serial.Serial, published.time
 
     def told(_: str, done: int, total: int, __: str) -> None:
         if total in sizes:
@@ -117,17 +141,39 @@ def kflash(plan: FlashPlan, timing: FlashTiming) -> tuple[float, float]:
         path = Path(folder, "package.kfpkg")
         write_kfpkg(Kfpkg(files=files), path)
         try:
+            serial.Serial = lambda **_: ImpatientPort(port)
+            published.time = types.SimpleNamespace(time=port.clock.now, sleep=port.clock.sleep)
             published.KFlash().process(
                 terminal=False, dev="virtual", baudrate=BAUD, file=str(path), noansi=True, callback=told
             )
         finally:
             serial.Serial, published.time = real_serial, real_time
-    assert holds(port.board.chip, plan)
-    first_block = moments[1] - moments[0]
-    return port.clock.now(), moments[-1] - moments[0] + first_block
+    return moments
+
+
+class TooLong(BaseException):
+    """Not an `Exception`, because kflash catches those and tries again."""
+
+
+class ImpatientPort:
+    """The port, until half an hour of its clock has passed."""
+
+    def __init__(self, port: VirtualPort) -> None:
+        object.__setattr__(self, "_port", port)
+
+    def __getattr__(self, name: str) -> Any:  # Any: whatever the port has
+        if self._port.clock.now() > MOST_SECONDS:
+            raise TooLong
+        return getattr(self._port, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._port, name, value)
 
 
 # -- faults
+
+
+Tally = Counter[tuple[str, str]]  # kind of fault, how it ended
 
 
 @dataclass(frozen=True)
@@ -159,8 +205,9 @@ def trial(seed: int, size: int) -> Trial:
     return Trial(kind, faults, source.random() < 0.3)
 
 
-def faulty_flashings(times: int, seed: int) -> Counter[tuple[str, str]]:
+def faulty_flashings(times: int, seed: int, ends: Callable[[FlashPlan, Trial], str] | None = None) -> Tally:
     """Flash again and again; count for each kind of fault how it ended."""
+    ends = ends or outcome
     program = wrap(random.Random(1).randbytes(300_000))
     model = random.Random(2).randbytes(150_001)
     plan = plan_flash(
@@ -169,10 +216,10 @@ def faulty_flashings(times: int, seed: int) -> Counter[tuple[str, str]]:
             FlashFile(name="model", address=0x4F000, data=model),  # shares a 64 KiB block with the program's end
         ]
     )
-    tally: Counter[tuple[str, str]] = Counter()
+    tally: Tally = Counter()
     for number in range(seed, seed + times):
         one = trial(number, plan.size + 20_000)
-        tally[one.kind, outcome(plan, one)] += 1
+        tally[one.kind, ends(plan, one)] += 1
     return tally
 
 
@@ -186,6 +233,18 @@ def outcome(plan: FlashPlan, one: Trial) -> str:
         flash(plan, VirtualSource(VirtualPort(chip)), flash_program, options)
         return "error, second try right" if holds(chip, plan) else "wrong after the second try"
     return "right" if holds(chip, plan) else "wrong, and said to be right"
+
+
+def kflash_outcome(plan: FlashPlan, one: Trial) -> str:
+    """The same faults with the published kflash."""
+    port = VirtualPort(FlashChip(), faults=one.faults)
+    try:
+        run_kflash(plan, port)
+    except TooLong:
+        return "never ends"
+    except Exception:  # kflash raises nothing more precise
+        return "error"
+    return "right" if holds(port.board.chip, plan) else "wrong, and said to be right"
 
 
 def holds(chip: FlashChip, plan: FlashPlan) -> bool:

@@ -1,7 +1,8 @@
 """A board at its MicroPython prompt behind a pseudo-terminal: our own, for the terminal's tests.
 
 It knows the friendly prompt with echo, the raw one, paste mode, Ctrl-C, a start-up script that never ends, and a
-receive buffer that loses what is sent too fast. Code runs in Python with the board's module names; /flash is a folder here.
+receive buffer that loses what is sent too fast. Code runs in Python with the board's module names; /flash is a folder
+here.
 """
 
 from __future__ import annotations
