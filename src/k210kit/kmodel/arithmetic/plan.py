@@ -175,4 +175,9 @@ def _table(lines: Lines, lowest: int, highest: int) -> tuple[NDArray[np.uint8] |
         last = min(last, int(lines.above[-1]) + 1)
     if last - first >= _MOST_ENTRIES or last < first:
         return None, 0.0
-    return lines.at(np.arange(first, last + 1, dtype=np.float64)).astype(np.uint8), float(first)
+    table = np.empty(last - first + 1, np.uint8)
+    edges = [first, *np.clip(lines.above[1:] + 1, first, last + 1).astype(int).tolist(), last + 1]
+    for i, (begin, end) in enumerate(pairwise(edges)):
+        line = np.rint((np.arange(begin, end, dtype=np.float64) - lines.start[i]) * lines.slope[i]) + lines.bias[i]
+        table[begin - first : end - first] = np.clip(line, 0, 255)
+    return table, float(first)

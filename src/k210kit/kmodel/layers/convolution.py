@@ -249,7 +249,8 @@ class Conv(Layer):
             machine.bytes(self.main_out, y.size)[:] = y.reshape(-1)
             return
         count, start = r.total_bytes_minus_1, r.output_line * memory.KPU_LINE_BYTES
-        machine.bytes(self.main_out, count)[:] = machine.kpu[start : start + count]
+        copied = machine.kpu[start : start + count]
+        machine.bytes(self.main_out, copied.size)[:] = copied
         machine.doubt(
             f"MaixPy copies {count} of the result's {y.size} bytes to main memory when it is called without dma, "
             "as KPU.forward does: the rest keeps what main memory held, here zeros or an earlier layer's bytes"
