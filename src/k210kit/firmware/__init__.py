@@ -2,5 +2,21 @@
 
 from .catalogue import FEATURES, Boot, Firmware, catalogue, find, parse_needs, with_features
 from .heap import SystemHeap
+from .image import FirmwareImage, is_program, named_otherwise, read_image
+from .resolve import resolve
 
-__all__ = ["FEATURES", "Boot", "Firmware", "SystemHeap", "catalogue", "find", "parse_needs", "with_features"]
+__all__ = [
+    "FEATURES",
+    "Boot",
+    "Firmware",
+    "FirmwareImage",
+    "SystemHeap",
+    "catalogue",
+    "find",
+    "is_program",
+    "named_otherwise",
+    "parse_needs",
+    "read_image",
+    "resolve",
+    "with_features",
+]

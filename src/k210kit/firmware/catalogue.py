@@ -71,6 +71,15 @@ class Firmware:
         return GENERAL_MEMORY_END - self.heap_start
 
     @property
+    def release_file(self) -> str:
+        """What the release page calls the .bin; "" for a build that is not released."""
+        if not self.config_file:
+            return ""
+        suffix = "" if self.name == "full" else f"_{self.name}"
+        support = "_support" if suffix.endswith(("_ide", "_v4")) else ""
+        return f"maixpy_<version>{suffix}{support}.bin"
+
+    @property
     def free_after_gc_bytes(self) -> int:
         """Bytes behind the GC heap when MicroPython has just started with the built-in GC heap."""
         blocks = self.boot(self.gc_heap_bytes).heap.blocks()
@@ -117,11 +126,12 @@ _MEASURED_UNCERTAINTY = 2_048  # between builds -15 and -85 of one variant
 _UNITV_CUSTOM = Firmware(
     name="unitv_custom",
     title="a UnitV build found in public use (2024): all image functions, NES, kmodel V3, no _thread",
-    version="v0.6.3",
+    version="v0.6.2-85-g23d09fbcc",
     heap_start=0x8026D140,
     pre_gc_bytes=0,
     image_bytes=1_670_528,
     ram_bytes=2_478_400,
+    sensor_hz=12_000_000,
     board="M5STICK",
     lcd_width=240,
     lcd_height=135,

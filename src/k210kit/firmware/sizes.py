@@ -12,16 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from k210kit.firmware.options import OPTIONS
+from k210kit.firmware.variants import VARIANTS, settings_of
 from k210kit.hardware import GENERAL_MEMORY_END, GENERAL_MEMORY_START
 
-__all__ = ["STACKS_BYTES", "Size", "heap_start_of", "predict"]
+__all__ = ["MEASURED", "STACKS_BYTES", "Size", "heap_start_of", "predict"]
 
 STACKS_BYTES = 0x10000  # two cores, 32 KiB each, between `_end` and `_heap_start`; kendryte.ld
 PREVIEW_BUFFER = 23 * 1024  # JPEG preview of the IDE, in every build with IDE or with all image functions
 _BASE_IMAGE = 1_351_640  # with all image functions and nothing else
 _BASE_BSS = 49_404
 _UNCERTAINTY_EXACT = 4_096  # between builds of the same options
-_UNCERTAINTY_SHARE = 0.25  # of every cost that is an estimate
+_DOUBT = {"exact": 0.02, "solved": 0.1, "estimate": 0.35}  # share of the cost of an option
+MEASURED = ("full", "with_lvgl", "openmv_kmodel_v4_with_ide", "minimum_with_ide")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +50,30 @@ def heap_start_of(ram_bytes: int) -> int:
 
 
 def predict(settings: Mapping[str, str]) -> Size:
-    """The size of a build whose effective settings (key without CONFIG_: "y", "n" or a value) these are."""
-    image, bss, heap, doubt = _BASE_IMAGE, _BASE_BSS, 0, float(_UNCERTAINTY_EXACT)
+    """The size of a build whose effective settings (key without CONFIG_: "y", "n" or a value) these are.
+
+    The uncertainty is that of the options in which it differs from the measured build nearest to it.
+    """
+    image, bss, heap = _BASE_IMAGE, _BASE_BSS, 0
     for row in OPTIONS:
-        if settings.get(row.key, "n") != "y":
-            continue
-        image += row.cost.image
-        bss += row.cost.bss
-        heap += row.cost.heap
-        if row.cost.known == "estimate":
-            doubt += _UNCERTAINTY_SHARE * (abs(row.cost.image) + abs(row.cost.bss))
+        if settings.get(row.key, "n") == "y":
+            image += row.cost.image
+            bss += row.cost.bss
+            heap += row.cost.heap
     if settings.get("MAIXPY_IDE_SUPPORT") == "y" or settings.get("MAIXPY_OMV_MINIMUM") != "y":
         bss += PREVIEW_BUFFER
-    return Size(image_bytes=image, ram_bytes=image + bss, pre_gc_bytes=heap, uncertainty_bytes=round(doubt))
+    doubt = min(_doubt(settings, settings_of(row)) for row in VARIANTS if row.name in MEASURED)
+    return Size(
+        image_bytes=image,
+        ram_bytes=image + bss,
+        pre_gc_bytes=heap,
+        uncertainty_bytes=round(_UNCERTAINTY_EXACT + doubt),
+    )
+
+
+def _doubt(settings: Mapping[str, str], measured: Mapping[str, str]) -> float:
+    return sum(
+        _DOUBT[row.cost.known] * (abs(row.cost.image) + abs(row.cost.bss))
+        for row in OPTIONS
+        if (settings.get(row.key) == "y") != (measured.get(row.key) == "y")
+    )

@@ -1,4 +1,4 @@
-"""Files that hold files: kfpkg, data sets, .keras, firmware and whole flash images."""
+"""Files that hold files: kfpkg, data sets, .keras."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from k210kit.package import SafeZip, read_kfpkg
 
 from .inspect import Inspection, describe
 
-__all__ = ["describe_firmware", "describe_zip"]
+__all__ = ["describe_zip"]
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
 _NOTES = {".xml": "VOC", ".json": "COCO or LabelMe", ".tfrecord": "TFRecord", ".csv": "CSV", ".txt": "YOLO or labels"}
@@ -63,8 +63,3 @@ def _describe_dataset(names: tuple[str, ...]) -> Inspection:
         loads_on="train on it: k210kit train FILE -o RUN",
         facts={"pictures": len(pictures), "folders": dict(sorted(folders.items())), "annotations": dict(notes)},
     )
-
-
-def describe_firmware(data: bytes) -> Inspection | None:
-    """A MaixPy .bin or a whole flash image."""
-    return None

@@ -42,8 +42,10 @@ class Inspection:
 
 def inspect(path: Path | str) -> Inspection:
     """Tell what a file is and what is in it; `FormatError` if it is none of the kinds the kit knows."""
+    from .firmware import compare_with_name
+
     data = read_whole(Path(path), most_bytes=MOST_BYTES)
-    found = describe(data)
+    found = compare_with_name(describe(data), Path(path).name)
     return dataclasses.replace(
         found, file=str(path), bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
     )  # fmt: skip
@@ -51,7 +53,8 @@ def inspect(path: Path | str) -> Inspection:
 
 def describe(data: bytes) -> Inspection:
     """The same for bytes."""
-    from .containers import describe_firmware, describe_zip
+    from .containers import describe_zip
+    from .firmware import describe_firmware
     from .networks import describe_keras_h5, describe_onnx, describe_tflite
 
     tries: tuple[Callable[[bytes], Inspection | None], ...] = (

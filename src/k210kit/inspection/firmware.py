@@ -1,0 +1,186 @@
+"""Programs, whole flash images and what lies in them: firmware, models, file system."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from k210kit.errors import FormatError
+from k210kit.firmware import FirmwareImage, is_program, named_otherwise, read_image
+from k210kit.inspection.inspect import Inspection, describe_model
+from k210kit.kmodel import recognise
+from k210kit.package.wrapping import is_wrapped, unwrap
+
+__all__ = ["compare_with_name", "describe_firmware", "describe_flash", "describe_program"]
+
+SECTOR = 4096
+MOST_FLASH = 32 * 1024 * 1024
+_FLASH_SIZES = tuple(megabytes * 1024 * 1024 for megabytes in (4, 8, 16, 32))
+_FILE_SYSTEM_AT = 0xD00000
+_FILE_SYSTEM_BYTES = 0x300000
+_SPIFFS_PAGE, _SPIFFS_BLOCK = 0x1000, 0x20000
+_SPIFFS_MAGIC = 0x20140529  # spiffs_nucleus.h of the public SPIFFS; xored with page size and number of blocks
+_HEAD_BYTES = 5
+_MOST_MODELS = 64
+
+
+def describe_firmware(data: bytes) -> Inspection | None:
+    """A .bin, a wrapped .bin, or a whole flash image; None if it is none of them."""
+    if is_program(data):
+        return describe_program(read_image(data))
+    if _looks_wrapped(data) or len(data) in _FLASH_SIZES:
+        return describe_flash(data)
+    return None
+
+
+def compare_with_name(found: Inspection, file_name: str) -> Inspection:
+    """Add a warning if the name speaks of another version than the firmware that was found inside."""
+    versions = [found.version] if found.kind == "firmware" else []
+    versions += [part.version for _, part in found.parts if part.kind in ("firmware", "flash")]
+    told = (named_otherwise(str(version), file_name) for version in versions)
+    added = tuple(message for message in told if message)
+    return dataclasses.replace(found, warnings=(*added, *found.warnings)) if added else found
+
+
+def describe_program(image: FirmwareImage) -> Inspection:
+    """One program."""
+    if not image.is_maixpy:
+        return Inspection(
+            kind="firmware",
+            loads_on="flash address 0 of a K210 board",
+            facts={"program": "not MaixPy", "size": image.size, "heap_start": image.heap_start},
+            warnings=(*image.warnings, *image.unknown),
+        )
+    told = {there: [word for word, value in image.features.items() if value is there] for there in (True, False, None)}
+    facts: dict[str, object] = {
+        "date": image.date,
+        "variant": image.variant if image.variant_exact else f"none exactly; nearest is {image.variant}",
+        "board": image.board,
+        "features": told[True],
+        "features_absent": told[False],
+        "features_unknown": told[None],
+        "kmodel_versions": image.kmodel_versions,
+        "sensor_hz": image.sensor_hz,
+        "size": image.size,
+        "ram_bytes": image.ram_bytes,
+        "heap_start": None if image.heap_start is None else f"{image.heap_start:#x}",
+        "before_gc_heap_bytes": image.pre_gc_bytes,
+        "free_after_gc_heap_bytes": image.free_after_gc_bytes,
+        "gc_heap_falls_back": image.gc_fallback,
+        "self_calls": [f"{address:#x}" for address in image.self_calls],
+        "unknown": image.unknown,
+    }
+    return Inspection(
+        kind="firmware",
+        version=image.version,
+        loads_on="flash address 0 of a K210 board: k210kit flash FILE",
+        facts=facts,
+        warnings=image.warnings,
+    )
+
+
+def describe_flash(data: bytes) -> Inspection:
+    """A dump of a flash, or a program as it lies there: everything found, by address."""
+    if len(data) > MOST_FLASH:
+        raise FormatError(
+            "larger than any flash of a K210 board", field="size", found=f"{len(data):,} bytes", expected="up to 32 MiB"
+        )
+    warnings: list[str] = []
+    parts: list[tuple[str, Inspection]] = []
+    program_end = _HEAD_BYTES + int.from_bytes(data[1:_HEAD_BYTES], "little")
+    if is_wrapped(data):
+        program = unwrap(data)
+        if data[0] & 1:
+            warnings.append("The program is encrypted (AES flag set); what it is cannot be told.")
+        elif is_program(program):
+            parts.append(("0x000000", describe_program(read_image(program))))
+        else:
+            warnings.append("The program at address 0 does not begin as one made with Kendryte's SDK does.")
+    elif data[:SECTOR].count(0xFF) == len(data[:SECTOR]):
+        warnings.append("There is no program at address 0: the sector is blank.")
+    else:
+        warnings.append("The SHA-256 behind the program is wrong or missing: the boot ROM will not start it.")
+        if is_program(data[_HEAD_BYTES:]):
+            cut = data[_HEAD_BYTES : min(program_end, len(data))]
+            parts.append(("0x000000", describe_program(read_image(cut))))
+    models = list(_models(data, program_end + 32 if program_end < len(data) else SECTOR))
+    parts += models
+    facts: dict[str, object] = {
+        "size": len(data),
+        "program_sha256": "right" if is_wrapped(data) else "wrong or missing",
+        "models": len(models),
+        "file_system": _file_system(data),
+    }
+    version = next((part.version for _, part in parts if part.kind == "firmware"), "")
+    return Inspection(
+        kind="flash",
+        version=version,
+        loads_on="a K210 board's flash, from address 0",
+        facts=facts,
+        warnings=tuple(warnings),
+        parts=tuple(parts),
+    )
+
+
+def _looks_wrapped(data: bytes) -> bool:
+    """A flag byte, a length and then an SDK program, or a right SHA-256 behind whatever it is."""
+    return len(data) > 64 and data[0] <= 3 and (is_program(data[_HEAD_BYTES : _HEAD_BYTES + 16]) or is_wrapped(data))
+
+
+def _models(data: bytes, start: int) -> Iterator[tuple[str, Inspection]]:
+    """Models at the sectors of the flash; those that only look like one are passed over."""
+    address, found = -(-start // SECTOR) * SECTOR, 0
+    end = min(len(data), _FILE_SYSTEM_AT)
+    while address < end and found < _MOST_MODELS:
+        step = SECTOR
+        if data[address : address + 4] not in (b"\xff" * 4, b"\0" * 4, b""):
+            made = _model_at(data, address, end)
+            if made is not None:
+                found += 1
+                yield f"{address:#08x}", made
+                step = max(SECTOR, -(-made.bytes // SECTOR) * SECTOR)
+        address += step
+
+
+def _model_at(data: bytes, address: int, end: int) -> Inspection | None:
+    head = data[address : address + 256]
+    try:
+        kind = recognise(head)
+        if kind is None:
+            return None
+        if kind.version != 3:
+            return Inspection(kind=kind.kind, version=kind.version, loads_on=kind.loads_on, facts=kind.facts)
+        size = _kmodel_size(data, address, end, swapped=kind.kind == "kmodel-swapped")
+        if size is None:
+            return None
+        made = describe_model(data[address : address + size])
+    except FormatError:
+        return None
+    return None if made is None else dataclasses.replace(made, bytes=size)
+
+
+def _kmodel_size(data: bytes, address: int, end: int, *, swapped: bool) -> int | None:
+    """Bytes of a kmodel V3 in a flash, as the loader computes them: tables and the sum of the bodies."""
+    order = "big" if swapped else "little"
+
+    def word(offset: int) -> int:
+        return int.from_bytes(data[address + offset : address + offset + 4], order)  # type: ignore[arg-type]
+
+    layers, outputs = word(12), word(24)
+    tables = 28 + 8 * outputs + 8 * layers
+    if not 0 < layers <= 4096 or outputs > 64 or address + tables > end:
+        return None
+    size = tables + sum(word(28 + 8 * outputs + 8 * i + 4) for i in range(layers))
+    return size if address + size <= end else None
+
+
+def _file_system(data: bytes) -> str:
+    area = data[_FILE_SYSTEM_AT : _FILE_SYSTEM_AT + _FILE_SYSTEM_BYTES]
+    if not area:
+        return "not in this image"
+    if area.count(0xFF) == len(area):
+        return "blank; MaixPy formats it at its first start"
+    blocks = _FILE_SYSTEM_BYTES // _SPIFFS_BLOCK
+    magic = (_SPIFFS_MAGIC ^ _SPIFFS_PAGE ^ blocks) & 0xFFFF
+    mark = int.from_bytes(area[_SPIFFS_PAGE - 4 : _SPIFFS_PAGE - 2], "little")
+    return "SPIFFS, formatted" if mark == magic else "in use, but its mark is not that of MaixPy's SPIFFS"
