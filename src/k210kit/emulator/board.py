@@ -34,6 +34,7 @@ __all__ = ["Block", "Board", "Camera", "Counters", "Picture", "PictureMaker", "S
 
 
 IDLE_SECONDS_PER_FRAME = 0.2
+LEAST_IDLE_SECONDS = 10.0
 
 
 class Stop(BaseException):
@@ -101,6 +102,7 @@ class Counters:
 
     frames: int = 0
     screens: int = 0
+    last_picture: float = 0.0  # board time of the newest frame or screen
     frame_times: list[float] = field(default_factory=list)
     allocated_bytes_per_frame: list[int] = field(default_factory=list)
     not_emulated: dict[str, int] = field(default_factory=dict)
@@ -151,11 +153,11 @@ class Board:
             self.clock.check()
 
     def check_idle(self) -> None:
-        """Let a script that neither sees nor shows anything end: after 0.2 s for each frame that it may take."""
-        counters = self.counters
-        if self.frame_limit is None or counters.frames or counters.screens:
+        """Let a script end that may take N frames and takes none for a while: 0.2 s for each, at least 10 s."""
+        if self.frame_limit is None:
             return
-        if self.clock.now > self.frame_limit * IDLE_SECONDS_PER_FRAME:
+        waited = self.clock.now - self.counters.last_picture
+        if waited > max(LEAST_IDLE_SECONDS, self.frame_limit * IDLE_SECONDS_PER_FRAME):
             self.clock.stop("frames")
             self.clock.check()
 

@@ -140,9 +140,13 @@ class VideoCamera:
 
 
 def open_camera(source: str) -> Camera:
-    """`pattern`, a picture, a folder of pictures, a video, or a webcam's number."""
+    """`pattern`, a picture, a folder of pictures, a video, a webcam's number, or `tcp:HOST:PORT`."""
     if source == "pattern":
         return PatternCamera()
+    if source.startswith("tcp:"):
+        from k210kit.emulator.link_camera import LinkCamera
+
+        return LinkCamera(source)
     if source.isdigit():
         return VideoCamera(int(source))
     path = Path(source)
@@ -151,7 +155,7 @@ def open_camera(source: str) -> Camera:
     if not path.exists():
         raise FileError(
             f"{source} does not exist. A camera is `pattern`, a picture, a folder of pictures, a video file, "
-            "or a webcam's number."
+            "a webcam's number, or tcp:HOST:PORT."
         )
     if path.suffix.lower() in VIDEO_ENDINGS:
         return VideoCamera(str(path))

@@ -78,6 +78,7 @@ def _programs(script: Path) -> tuple[list[tuple[str, bytes]], dict[str, Path]]:
     if not script.exists():
         raise missing_file(script)
     beside = {f"/flash/{p.name}": p for p in sorted(script.parent.iterdir()) if p.suffix in _SIBLINGS and p.is_file()}
+    beside |= {f"{mount}/main.py": script for mount in ("/flash", "/sd")}
     return [(script.name, script.read_bytes())], beside
 
 

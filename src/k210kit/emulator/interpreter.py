@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from k210kit.emulator.card import os_error
 from k210kit.emulator.costs import print_seconds
 from k210kit.emulator.modules import offered
-from k210kit.emulator.modules.table import DeviceModuleObject, module_object
+from k210kit.emulator.modules.table import DeviceModuleObject, module_object, refuse_absent
 from k210kit.emulator.script import HIDDEN_ATTRIBUTES, STEP, compile_script, decode_source
 from k210kit.emulator.wording import represent, text_of
 
@@ -55,6 +55,13 @@ class Interpreter:
         made: dict[str, Any] = {"__name__": name, "__builtins__": self.builtins}
         if filename:
             made["__file__"] = filename
+        return made
+
+    def main_names(self, filename: str) -> dict[str, Any]:
+        """Globals of a main program: the frozen boot script has left `os`, `sys` and `time` there (Any: see above)."""
+        made = self.namespace("__main__", filename)
+        for name in ("os", "sys", "time"):
+            made[name] = self._load(name)
         return made
 
     def run(self, source: str, filename: str, namespace: dict[str, Any]) -> None:
@@ -126,6 +133,7 @@ class Interpreter:
                 made.__path__ = [base]
                 self.loaded[name] = made
                 return made
+        refuse_absent(self.board, name)
         raise ImportError(f"no module named '{name}'")
 
     def _is_folder(self, path: str) -> bool:
@@ -270,6 +278,8 @@ def byte_array_class(board: Board) -> type:
         __slots__ = ("_block",)
 
         def __init__(self, *arguments: Any) -> None:
+            if len(arguments) == 1 and isinstance(arguments[0], str):
+                arguments = (arguments[0].encode(),)  # MicroPython takes the text's bytes
             size = arguments[0] if arguments and isinstance(arguments[0], int) else 0
             block = board.gc.allocate(size) if size > 0 else None
             super().__init__(*arguments)

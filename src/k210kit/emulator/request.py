@@ -47,9 +47,13 @@ class RunRequest:
     @property
     def in_step(self) -> bool:
         """Whether the board's time shall not run ahead of the clock on the wall: when someone watches or talks."""
-        live = (self.lcd or "").startswith(("http:", "terminal")) or self.camera.isdigit() or self.interactive
+        live = (self.lcd or "").startswith(("http:", "terminal")) or self._camera_is_live or self.interactive
         talks = any(part.rpartition("=")[2].startswith(("pty", "tcp:")) for part in self.uart)
         return self.realtime or (not self.fast and (live or talks))
+
+    @property
+    def _camera_is_live(self) -> bool:
+        return self.camera.isdigit() or self.camera.startswith("tcp:")
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))

@@ -81,7 +81,7 @@ def run_on(board: Board, interpreter: Interpreter, files: list[tuple[str, bytes]
     ended, error, fault = "script", None, None
     for name, source in files:
         try:
-            interpreter.main_namespace = interpreter.namespace("__main__", name)
+            interpreter.main_namespace = interpreter.main_names(name)
             interpreter.run(decode_source(source), name, interpreter.main_namespace)
             while board.clock.others:
                 board.clock.sleep(0.01)

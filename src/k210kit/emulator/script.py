@@ -10,7 +10,9 @@ The step at the head of every loop and function lets board time pass, interrupts
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 import warnings
 from types import CodeType
 
@@ -56,11 +58,29 @@ def _parse(source: str, filename: str, mode: str) -> ast.AST:
         return ast.parse(source, filename, mode, feature_version=(3, 7))
     except TabError:
         return ast.parse(_expand_leading_tabs(source), filename, mode)
+    except SyntaxError as failure:
+        if "bytes can only contain ASCII" not in failure.msg:
+            raise
+        return ast.parse(_escape_bytes(source), filename, mode)
 
 
 def _expand_leading_tabs(source: str) -> str:
     """MicroPython takes a tab as the way to the next multiple of 8 and lets both be mixed."""
     return re.sub(r"(?m)^[ \t]+", lambda found: found.group().expandtabs(8), source)
+
+
+def _escape_bytes(source: str) -> str:
+    """MicroPython takes letters beyond ASCII in `b"…"` as their UTF-8 bytes; CPython wants them written out."""
+    lines = source.splitlines(keepends=True)
+    for token in reversed(list(tokenize.generate_tokens(io.StringIO(source).readline))):
+        prefix = token.string[:3].lower().split('"')[0].split("'")[0]
+        if token.type != tokenize.STRING or "b" not in prefix or token.string.isascii():
+            continue
+        (row, start), (last_row, end) = token.start, token.end
+        if row == last_row:
+            text = "".join(c if c.isascii() else "".join(f"\\x{b:02x}" for b in c.encode()) for c in token.string)
+            lines[row - 1] = lines[row - 1][:start] + text + lines[row - 1][end:]
+    return "".join(lines)
 
 
 _NEWER: tuple[type[ast.AST], ...] = (

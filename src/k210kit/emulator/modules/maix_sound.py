@@ -115,6 +115,9 @@ class Audio:
         stream = self._board.files.open(path, "wb" if create else "rb")
         if create:
             self._writer = wave.open(stream, "wb")  # noqa: SIM115 - stays open until finish()
+            self._writer.setnchannels(self._channels)
+            self._writer.setsampwidth(2)
+            self._writer.setframerate(self._rate)
             return
         try:
             self._wave = wave.open(stream, "rb")  # noqa: SIM115
@@ -164,7 +167,6 @@ class Audio:
             return False
         if self._writer is not None:
             self._writer.setnchannels(channels)
-            self._writer.setsampwidth(2)
             self._writer.setframerate(dev._rate or self._rate)
             self._channels = channels
         self._device = dev

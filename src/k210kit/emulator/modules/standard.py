@@ -54,9 +54,22 @@ class CmathModule(_Copied):
     _names = _copy(host_cmath, "e pi phase polar rect exp log log10 sqrt cos sin")
 
 
+def _packable(value: Any) -> Any:
+    """Text as its bytes (Any: a value of a form)."""
+    return value.encode() if isinstance(value, str) else value
+
+
 @device_module("ustruct", "struct")
 class StructModule(_Copied):
-    _names = _copy(host_struct, "calcsize pack pack_into")
+    _names = _copy(host_struct, "calcsize")
+
+    def pack(self, form: str, *values: Any) -> bytes:
+        """Any: numbers, text and bytes by the form."""
+        return host_struct.pack(form, *map(_packable, values))
+
+    def pack_into(self, form: str, buffer: Any, offset: int, *values: Any) -> None:
+        """Any: a buffer, and values by the form."""
+        host_struct.pack_into(form, buffer, offset, *map(_packable, values))
 
     def unpack(self, form: str, data: Any) -> tuple[Any, ...]:
         """Any: a buffer, and values by the form; bytes behind the last value are ignored, as on the board."""
@@ -98,7 +111,7 @@ class CollectionsModule(_Copied):
 
     def namedtuple(self, name: str, fields: Any) -> Any:
         """Any: names as a list or one string; the class."""
-        return host_collections.namedtuple(name, fields)  # type: ignore[misc]
+        return host_collections.namedtuple(name, fields)
 
     class deque(host_collections.deque):  # type: ignore[type-arg]
         """A ring of a fixed length; without flags the oldest makes room."""

@@ -22,6 +22,7 @@ __all__ = [
     "known_names",
     "module_object",
     "offered",
+    "refuse_absent",
 ]
 
 _STANDARD = """
@@ -54,6 +55,14 @@ _FILES: dict[str, str] = {
 
 class NotEmulatedError(UnsupportedError):
     """The firmware has it, the emulator does not. Not a silent None: the run's report names it too."""
+
+
+# Modules of the firmware that are not here, with the feature without which the firmware has not got them either.
+ABSENT: dict[str, str] = {
+    "lodepng": "lvgl", "lvgl": "lvgl", "lvgl_helper": "lvgl", "nes": "nes", "network": "", "pye_mp": "pye",
+    "socket": "", "speech_recognizer": "speech", "ucryptolib": "", "uctypes": "", "ulab": "ulab", "usocket": "", "ussl": "ssl",
+    "websocket": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,13 @@ def offered(board: Board, name: str) -> bool:
         return False
     needs = _row(name).needs
     return not needs or board.has(needs) or needs == f"board {board.name}"
+
+
+def refuse_absent(board: Board, name: str) -> None:
+    """Raise `NotEmulatedError` for a module that this board's firmware has and the emulator has not."""
+    if name in ABSENT and (not ABSENT[name] or board.has(ABSENT[name])):
+        board.not_emulated(f"import {name}")
+        raise NotEmulatedError(f"The module {name} of MaixPy is not emulated.")
 
 
 def instance(board: Board, name: str) -> Any:  # Any: each module is its own class
