@@ -1,7 +1,7 @@
 """What a MaixPy .bin really is: told from its strings, its start-up code and its constants, never from its name.
 
-The rules were tried on ten published images (v0.6.2-27 to -85, six variants). What a rule cannot decide is reported as
-unknown rather than guessed.
+The rules were tried on eight published images of MaixPy (v0.6.2-27 to -85, five variants) and another program. What a
+rule cannot decide is reported as unknown rather than guessed.
 """
 
 from __future__ import annotations
