@@ -1,10 +1,14 @@
-"""Where the shared data is, and how a test says that it is absent."""
+"""Where the shared data is, how a test says that it is absent, and Hypothesis without deadlines: machines are busy."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("kit", deadline=None)
+settings.load_profile("kit")
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 

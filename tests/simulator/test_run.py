@@ -204,3 +204,16 @@ def test_a_model_may_start_with_floats() -> None:
     )  # fmt: skip
     model = model_of(layer, outputs=(Output(address=8, size=4),), main=12)
     assert simulate(model, [np.array([1, 10], np.float32)])[0][0].tolist() == [32.5]
+
+
+def test_strict_floats_are_the_sdks_and_asking_maixpy_for_them_is_told() -> None:
+    model = samples.small_model()
+    x = np.zeros(model.input_shape, np.uint8)
+    assert Machine(model, runtime="sdk", float_mode="strict").run(x).warnings == [*Machine(model).run(x).warnings]
+    told = Machine(model, runtime="maixpy", float_mode="strict").run(x).warnings
+    assert told[-1] == "MaixPy's library is known as it runs on a board, with fused floats: 'strict' is ignored."
+
+
+def test_without_numba_numpy_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert not Machine(samples.small_model()).accelerate

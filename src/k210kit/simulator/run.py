@@ -96,6 +96,10 @@ class Machine:
         self.names = tuple(f"Layer {i} {layer.name}" for i, layer in enumerate(model.layers))
         _check_main_memory(model, self.names)
         self._notes = [*_beyond_main_memory(model, self.names)]
+        if runtime == "maixpy" and float_mode == "strict":
+            self._notes.append(
+                "MaixPy's library is known as it runs on a board, with fused floats: 'strict' is ignored."
+            )
         self._shapes = _shapes(model)
         self._outputs = output_rows(model)
 

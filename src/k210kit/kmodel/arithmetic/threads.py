@@ -19,7 +19,7 @@ __all__ = ["own_threads", "pool", "workers"]
 
 _lock = threading.Lock()
 _users = 0
-_limit: Any = None  # what threadpoolctl gives to restore the number of threads
+_before: list[int] = []  # threads of each BLAS library when the first user came
 
 
 def workers() -> int:
@@ -41,11 +41,12 @@ def _pool(_process: int) -> ThreadPoolExecutor:
 
 @contextmanager
 def own_threads() -> Iterator[None]:
-    """Matrix products take one thread each until the last user leaves; then BLAS has its own threads back."""
-    global _users, _limit
+    """Matrix products take one thread each; when the last user leaves, BLAS has its own threads back."""
+    global _users, _before
     with _lock:
         if _users == 0:
-            _limit = _controller().limit(limits=1, user_api="blas")
+            _before = [library.get_num_threads() for library in _libraries()]
+            _set([1] * len(_before))
         _users += 1
     try:
         yield
@@ -53,12 +54,27 @@ def own_threads() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
-                _limit.restore_original_limits()
-                _limit = None
+                _set(_before)
+
+
+def _set(numbers: list[int]) -> None:
+    """Set each library's number, always from the same thread: OpenBLAS 0.3.31 heeds only the first that ever did."""
+
+    def in_that_thread() -> None:
+        for library, number in zip(_libraries(), numbers, strict=True):
+            library.set_num_threads(number)
+
+    _setter(os.getpid()).submit(in_that_thread).result()
 
 
 @cache
-def _controller() -> Any:
+def _setter(_process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="k210kit-blas")
+
+
+@cache
+def _libraries() -> list[Any]:
+    """The BLAS libraries of this process, as threadpoolctl sees them; none where it is Accelerate."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
