@@ -45,7 +45,7 @@ def boot_script(made: Written) -> str:
         sha=hashlib.sha256(made.kmodel).hexdigest()[:16],
         imports=_STREAM_IMPORTS if made.stream else "",
         labels=_tuple(d.labels),
-        shown=_tuple(tuple(shown(label, number) for number, label in enumerate(d.labels))),
+        shown=_shown_labels(d.labels),
         address=f"0x{FIRST_MODEL_ADDRESS:06X}",
         card_name="model.kmodel",
         width=d.size.width,
@@ -76,6 +76,11 @@ import ustruct
 from fpioa_manager import fm
 from machine import UART
 """
+
+
+def _shown_labels(labels: tuple[str, ...]) -> str:
+    drawn = tuple(shown(label, number) for number, label in enumerate(labels))
+    return "LABELS" if drawn == labels else _tuple(drawn)
 
 
 def shown(label: str, number: int) -> str:

@@ -33,8 +33,11 @@ class Camera:
 CAMERAS: tuple[Camera, ...] = (
     Camera(name="unitv", title="M5Stack UnitV", firmware="full", lcd=None, lcd_size="none"),
     Camera(name="m5stickv", title="M5StickV", firmware="m5stickv", lcd="type=3", lcd_size="240x135"),
-    Camera(name="maix", title="Sipeed Maix Bit, Dock, Go", firmware="full", transmit_pin=6, receive_pin=7),
-    Camera(name="cube", title="Sipeed Maix Cube", firmware="full", lcd="type=2", lcd_size="240x240"),
+    Camera(name="maixbit", title="Sipeed Maix Bit", firmware="full", transmit_pin=6, receive_pin=7),
+    Camera(name="maixdock", title="Sipeed Maix Dock", firmware="full", transmit_pin=6, receive_pin=7),
+    Camera(name="maixgo", title="Sipeed Maix Go", firmware="full", transmit_pin=6, receive_pin=7),
+    Camera(name="maixduino", title="Sipeed Maixduino", firmware="full", transmit_pin=6, receive_pin=7),
+    Camera(name="maixcube", title="Sipeed Maix Cube", firmware="full", lcd="type=2", lcd_size="240x240"),
     Camera(name="amigo", title="Sipeed Maix Amigo", firmware="amigo_ips", lcd_size="480x320"),
     Camera(name="twatch", title="Lilygo T-Watch K210", firmware="twatch", lcd="type=4", lcd_size="240x240"),
 )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .datasets import Task
-from .engine import engine
+from .engine import engine, quiet
 
 __all__ = ["finished", "h5_bytes", "load_h5", "tflite_bytes"]
 
@@ -30,7 +26,7 @@ def finished(model: Any, task: Task) -> Any:
 
 def h5_bytes(model: Any) -> bytes:
     """A Keras model as the bytes of an .h5 file."""
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "model.h5"
         model.save(path)
         return path.read_bytes()
@@ -53,25 +49,7 @@ def tflite_bytes(model: Any) -> bytes:
         return model(image, training=False)
 
     spec = tensorflow.TensorSpec((1, *model.input_shape[1:]), tensorflow.float32, name="image")
-    with _quiet():
+    with quiet():
         frozen = convert_variables_to_constants_v2(call.get_concrete_function(spec))
         converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([frozen])
         return bytes(converter.convert())
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """TensorFlow's converter and Keras' .h5 writer talk to stdout and stderr; nobody asked them."""
-    import warnings
-
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from k210kit.errors import InputError, UnsupportedError
 
 from .datasets.pixels import InputSize
@@ -36,7 +38,10 @@ _MOBILENET = (
     (1, 1024),
 )
 # stride and channels at alpha 1 of the small net's 3x3 convolutions
-_TINY = ((2, 16), (2, 32), (1, 32), (2, 64), (1, 64), (2, 128), (1, 128), (2, 192), (1, 192))
+_TINY = ((2, 16), (2, 24), (1, 24), (2, 48), (1, 48), (2, 96), (1, 96), (2, 160), (1, 160))
+
+
+_NO_OBJECT = -4.0  # objectness before training: nearly every cell is empty (Lin et al. 2017, section 3.3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +97,15 @@ def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int
         )
     inputs, x = _backbone(net, size, alpha)
     x = _conv(x, max(int(256 * alpha), 64), 3, 1, "head")
-    x = keras.layers.Conv2D(outputs, 1, name="yolo", kernel_initializer="he_normal")(x)
+    nothing = np.zeros((anchors, 5 + classes), np.float32)
+    nothing[:, 4] = _NO_OBJECT
+    x = keras.layers.Conv2D(
+        outputs,
+        1,
+        name="yolo",
+        bias_initializer=keras.initializers.Constant(nothing.ravel()),
+        kernel_initializer="glorot_uniform",
+    )(x)
     return keras.Model(inputs, x, name="detector")
 
 

@@ -42,7 +42,9 @@ def recipe(
         )
     else:
         main = _detector(pretrained, pictures)
-        how = Augmentation(flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.5)
+        how = Augmentation(
+            flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.4, ramp=0.0 if pretrained else 0.4
+        )
     fitting = min(batch or main.batch, max(pictures // 2, 1))
     main = replace(main, batch=fitting, epochs=epochs or main.epochs, rate=rate or main.rate)
     if kpu_epochs is None:
@@ -92,4 +94,4 @@ def _detector(pretrained: bool, pictures: int) -> Phase:
             frozen_norm=("conv",),
             patience=60,
         )
-    return Phase(name="training", epochs=_views(30000, pictures, 15, 200), rate=2e-3, warm_up=2.0, patience=60)
+    return Phase(name="training", epochs=_views(24000, pictures, 15, 200), rate=3e-3, batch=8, warm_up=2.0, patience=60)

@@ -214,6 +214,7 @@ def _boards(told: Told) -> str:
         best = next((f for f in tried if f.fits), tried[-1])
         rows.append(
             (
+                firmware.name,
                 firmware.title,
                 best.call if best.fits else "does not fit",
                 f"{best.spare_bytes:,}",
@@ -221,7 +222,7 @@ def _boards(told: Told) -> str:
                 _fps(best),
             )
         )
-    head = ("firmware", "way of loading", "bytes to spare", "model", "pictures per second")
+    head = ("firmware", "what it is", "way of loading", "bytes to spare", "model", "pictures per second")
     report = told.made.compiled.report
     return (
         "<h2>Memory and speed</h2>"
@@ -268,7 +269,8 @@ h1{font-size:1.5rem}h2{margin-top:2rem;border-bottom:1px solid var(--line)}
 .tiles{display:flex;flex-wrap:wrap;gap:.6rem}
 .tile{border:1px solid var(--line);border-radius:8px;padding:.6rem .9rem;flex:1 1 150px;font-size:.85rem}
 .tile b{display:block;font-size:1.5rem;color:var(--good)}.tile.bad b,.bad{color:var(--bad)}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:1rem;overflow-x:auto}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:1rem}
+.pair>div{overflow-x:auto;min-width:0}
 svg{width:100%;font-size:11px}svg text{fill:currentColor}.grid{stroke:var(--line)}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem .9rem;font-size:.8rem}
 .legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em;border-radius:2px}

@@ -15,8 +15,8 @@ from .records import Part
 
 __all__ = ["Fractions", "Split", "look_alikes", "split"]
 
-# Of 256 bits. Photos of one scene shot twice differ in 0 to 8; different scenes in 60 and more.
-_ALIKE_BITS = 8
+# Of 256 bits. Photos of one scene shot twice differ in 0 to 10; different scenes in 60 and more.
+_ALIKE_BITS = 10
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
@@ -96,9 +96,12 @@ def _classes(item: Ready) -> list[int]:
 
 
 def _given(group: list[int], ready: tuple[Ready, ...]) -> Part | None:
-    """The part that the folders name; train wins over test if look-alikes disagree, so that the test stays unseen."""
-    named = {ready[i].source.part for i in group}
-    return next((part for part in _PARTS if part in named), None)
+    """The part that the folders name; train wins over test if look-alikes disagree, so that the test stays unseen.
+
+    What is named train alone may still become validation or test where the folders name no such part.
+    """
+    named = {ready[i].source.part for i in group} - {None}
+    return None if named == {"train"} else next((part for part in _PARTS if part in named), None)
 
 
 def _neediest(lacking: NDArray[np.float64], own: NDArray[np.float64], shares: NDArray[np.float64]) -> Part:

@@ -41,7 +41,7 @@ class _Folder:
         for folder, folders, files in os.walk(path, followlinks=False):
             for linked in [f for f in folders if (Path(folder) / f).is_symlink()]:
                 findings.warning(_relative(path, Path(folder) / linked), "a link to a folder; it is not followed")
-            folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+            folders[:] = sorted(f for f in folders if not _is_junk(f))
             names += [_relative(path, Path(folder) / f) for f in files if not _is_junk(f)]
         self.names = tuple(sorted(names))
 
@@ -68,7 +68,7 @@ class _Zip:
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in entries:
             name = _readable_name(entry)
-            if entry.is_dir() or any(_is_junk(part) for part in name.split("/")) or name.startswith("__MACOSX/"):
+            if entry.is_dir() or any(_is_junk(part) for part in name.split("/") if part.strip(".")):
                 continue
             if fault := _fault(entry, name):
                 findings.error(name, fault)
@@ -119,7 +119,7 @@ def _readable_name(entry: zipfile.ZipInfo) -> str:
 
 
 def _is_junk(name: str) -> bool:
-    return name.startswith(".") or name.lower() in {"thumbs.db", "desktop.ini"}
+    return name.startswith(".") or name.lower() in {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 def _relative(root: Path, path: Path) -> str:

@@ -81,12 +81,12 @@ def examples(data: bytes, name: str) -> Iterator[dict[str, Feature]]:
     at = 0
     while at < len(data):
         if at + 12 > len(data):
-            raise FormatError(f"{name} ends within a record's head", offset=at)
+            raise FormatError("the file ends within a record's head", field=name, offset=at)
         length, crc = struct.unpack_from("<QI", data, at)
         if masked_crc32c(data[at : at + 8]) != crc:
-            raise FormatError(f"{name} is not a TFRecord here: the checksum of the length is wrong", offset=at)
+            raise FormatError("not a TFRecord: the checksum of the length is wrong", field=name, offset=at)
         if at + 16 + length > len(data):
-            raise FormatError(f"{name} ends within a record of {length:,} bytes", offset=at)
+            raise FormatError(f"the file ends within a record of {length:,} bytes", field=name, offset=at)
         yield _example(memoryview(data)[at + 12 : at + 12 + length])
         at += 16 + length
 
