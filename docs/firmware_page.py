@@ -30,9 +30,9 @@ _OPTIONS = """
 ## The options
 
 A configuration (`.mk`) says `KEY=y` or `# KEY is not set`, exactly so: Kconfig passes over a line with spaces around
-the `=`. **What a file leaves out takes its default, which is often on.** A key that is repeated takes its last value, a key
-that MaixPy does not know is ignored without a word, and a select beats "is not set". `k210kit firmware check` tells all
-of this. Some names are misspelt in MaixPy itself and must be written so.
+the `=`. **What a file leaves out takes its default, which is often on.** A key that is repeated takes its last value, a
+key that MaixPy does not know is ignored without a word, and a select beats "is not set". `k210kit firmware check` tells
+all of this. Some names are misspelt in MaixPy itself and must be written so.
 
 The cost is what switching the option on adds: to the `.bin` and to the memory behind it. *exact*: counted in the
 source; *solved*: from the sizes of published images; *estimate*: a share of a sum that is known.

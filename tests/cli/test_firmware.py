@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.firmware.images import image, wrapped
 
@@ -65,6 +68,25 @@ def test_check_compares_a_script_and_answers_no(tmp_path: Path) -> None:
     made = call("check", path, "--script", script)
     assert made.returncode == 3
     assert "Line 1 of the script needs thread" in made.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_at_a_terminal_questions_are_asked(tmp_path: Path) -> None:
+    import pty
+
+    path = tmp_path / "asked.mk"
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "k210kit", "firmware", "config", "-o", str(path), "--json"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.write(ours, b"maix\nn\ny\nn\nn\nn\nn\nn\nn\n256\n")  # board, IDE, image functions, ..., GC heap
+    printed, errors = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 0, errors
+    settings = json.loads(printed)["settings"]
+    assert (settings["MAIXPY_IDE_SUPPORT"], settings["MAIXPY_OMV_MINIMUM"]) == ("n", "n")
+    assert settings["MAIXPY_GC_HEAP_SIZE"] == "0x40000"
+    assert "Which board?" in errors
 
 
 def test_without_a_terminal_nobody_is_asked(tmp_path: Path) -> None:

@@ -123,3 +123,14 @@ def test_of_two_buffers_the_second_is_tried_even_if_the_first_failed() -> None:
     large = ModelSizes(name="large", file_bytes=9, main_memory_bytes=0, largest_body_bytes=4_000_000)
     made = budget(Setup(firmware=find("full"), load="flash-dual", camera=None), large)
     assert [item.name for item in made.failed] == ["model: buffer for the largest layer", "model: second buffer"]
+
+
+def test_every_recorded_model_gets_an_answer(shared: Path) -> None:
+    from k210kit.planner import fit
+
+    files = sorted((shared / "golden").glob("*/*.kmodel"))
+    assert len(files) > 80
+    for file in files:
+        result = fit(file, firmware="m5stickv", load="flash-dual")
+        assert result.items
+        assert result.fits or result.verdict

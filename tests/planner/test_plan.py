@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from k210kit.errors import FileError, InputError
 from k210kit.firmware import find
 from k210kit.hardware import GENERAL_MEMORY_END
-from k210kit.planner import ModelSizes, Setup, budget, fit, frame_size, plan
+from k210kit.planner import ModelSizes, Setup, budget, fit, frame_size, plan, sizes_of
 from k210kit.planner.bars import bars
 from k210kit.planner.hazards import best_batch, hazards, overruns
 from k210kit.planner.page import page, write_html
 from k210kit.planner.picture import draw, write_png
+from k210kit.planner.sizes import scaled
 from k210kit.timing import dual_groups
 from tests.timing.nets import face_detector, mobilenet, yolo_on_mobilenet
 
@@ -70,13 +71,25 @@ def test_a_model_that_no_single_change_saves_is_told_pairs_of_changes() -> None:
     assert any(" and " in row.kind for row in pairs)
 
 
-def test_a_smaller_network_is_named_where_settings_do_not_help() -> None:
-    network = mobilenet(1.0)
-    sizes = replace(plan(Setup(firmware=find("full")), SIZES).model, file_bytes=1)
-    assert sizes.file_bytes == 1
-    result = fit(network, firmware="with_lvgl", camera="VGA", load="flash-dual")
-    assert not result.fits
-    assert all(row.fits for row in result.remedies)
+def test_a_smaller_network_is_named_with_what_it_then_leaves() -> None:
+    result = fit(mobilenet(1.0), firmware="full")
+    smaller = {row.kind: row for row in result.remedies if row.kind.startswith("smaller a")}
+    assert smaller["smaller alpha"].what == "0.5 times the channels"
+    assert smaller["smaller alpha"].spare_bytes > 0
+
+
+def test_the_sizes_of_a_scaled_network_are_those_of_the_network_itself() -> None:
+    whole, half = mobilenet(1.0), mobilenet(0.5)
+    guessed, real = scaled(whole, sizes_of(whole), width=0.5), sizes_of(half)
+    assert guessed.file_bytes == pytest.approx(real.file_bytes, rel=0.01)
+    assert guessed.main_memory_bytes == real.main_memory_bytes
+    assert guessed.largest_body_bytes == pytest.approx(real.largest_body_bytes, rel=0.01)
+
+
+def test_a_gc_heap_that_falls_back_is_told() -> None:
+    setup = Setup(firmware=find("full"), gc_heap_bytes=8_388_608)
+    assert rules(setup, SIZES)["GC heap"] == "warning"
+    assert budget(setup, SIZES).gc_heap_bytes == 131_072
 
 
 def test_other_firmware_keeps_the_features_that_are_needed() -> None:
@@ -124,8 +137,6 @@ def test_the_batch_size_that_is_written_is_safe(bodies: list[int]) -> None:
 
 
 def test_the_models_in_use_are_safe_with_the_usual_batch_size() -> None:
-    from k210kit.planner import sizes_of
-
     for network in (face_detector(), mobilenet(0.75), yolo_on_mobilenet(1)):
         assert best_batch(sizes_of(network)) == 0xC000
 

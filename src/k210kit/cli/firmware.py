@@ -258,6 +258,10 @@ def build(
         ready = prepare(job)
         show(ready, as_json=json, text=[f"{name}: {value}" for name, value in ready.facts.items()])
         return
-    with progress("build") as report:
-        made = build_firmware(job, report)
+    try:
+        with progress("build") as report:
+            made = build_firmware(job, report)
+    except KeyboardInterrupt:
+        note("Interrupted. The same command again goes on with what is built already.")
+        raise
     show(made, as_json=json, text=list(made.sentences))

@@ -36,7 +36,7 @@ def hazards(
     setup: Setup, sizes: ModelSizes, model: Kmodel | None = None, batch_bytes: int = BATCH_BYTES
 ) -> list[Hazard]:
     """Everything that the library leaves unchecked, for this model loaded in this way."""
-    found = _versions(setup.firmware, sizes)
+    found = _versions(setup.firmware, sizes) + _gc_heap(setup)
     if setup.dual_buffer and "double_buffer" not in setup.firmware.features:
         found.append(_stops("double buffer", f"{setup.firmware.name} is built without sensor.reset(dual_buff=True)."))
     if setup.load != "ram":
@@ -76,6 +76,19 @@ def _versions(firmware: Firmware, sizes: ModelSizes) -> list[Hazard]:
         return []
     runs = " and ".join(f"V{number}" for number in firmware.kmodel_versions)
     return [_stops("kmodel version", f"{firmware.name} loads kmodel {runs}, this is V{sizes.version}: error 2002.")]
+
+
+def _gc_heap(setup: Setup) -> list[Hazard]:
+    boot = setup.firmware.boot(setup.gc_heap)
+    if not boot.fell_back:
+        return []
+    return [
+        _warns(
+            "GC heap",
+            f"A GC heap of {setup.gc_heap:,} bytes does not fit on {setup.firmware.name}; MaixPy takes "
+            f"{boot.gc_heap_bytes:,} instead and says so at boot. The plan counts with that.",
+        )
+    ]
 
 
 def _flash(sizes: ModelSizes) -> list[Hazard]:

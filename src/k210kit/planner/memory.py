@@ -131,9 +131,9 @@ def model_mallocs(sizes: ModelSizes, load: Load) -> tuple[tuple[str, int], ...]:
     if load == "ram":
         return (
             ("handle", _HANDLE),
-            ("model file", sizes.file_bytes + _SLACK),
+            ("file", sizes.file_bytes + _SLACK),
             ("context", _CONTEXT),
-            ("main memory of the model", sizes.main_memory_bytes),
+            ("main memory", sizes.main_memory_bytes),
         )
     body = sizes.largest_body_bytes + _SLACK
     second = (("second buffer", body),) if load == "flash-dual" else ()
@@ -141,7 +141,7 @@ def model_mallocs(sizes: ModelSizes, load: Load) -> tuple[tuple[str, int], ...]:
         ("handle", _HANDLE),
         ("context", _CONTEXT),
         ("header and layer table", _HEADER_BUFFER),
-        ("main memory of the model", sizes.main_memory_bytes),
+        ("main memory", sizes.main_memory_bytes),
         (_FIRST_BUFFER, body),
         *second,
     )

@@ -26,7 +26,8 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-t
 .head { display: flex; justify-content: space-between; margin: 1.2rem 0 .3rem }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .85rem; margin-top: .5rem }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em }
-.wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: .9rem }
+.wide { overflow-x: auto } .wide table { min-width: 44rem } td:first-child { min-width: 6rem }
+table { border-collapse: collapse; width: 100%; font-size: .9rem }
 td, th { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 code { background: var(--box); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere }

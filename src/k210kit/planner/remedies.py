@@ -43,10 +43,13 @@ def load_flash_call(sizes: ModelSizes, *, dual: bool, address: int = MODEL_ADDRE
 def remedies(
     setup: Setup, sizes: ModelSizes, model: Kmodel | None = None, needs: frozenset[str] = frozenset()
 ) -> tuple[Remedy, ...]:
-    """Single changes that make it fit; where none does, pairs of them. `needs` are features the firmware must keep."""
+    """Single changes of settings or network that make it fit; where none does, pairs of settings.
+
+    `needs` are features that another firmware must have.
+    """
     changes = list(_changes(setup, sizes, needs))
     found = _working(changes, setup, sizes)
-    if model is not None and not any(row.fits for row in found):
+    if model is not None:
         found += _smaller_models(setup, sizes, model)
     if not any(row.fits for row in found):
         found += _pairs(changes, setup, sizes)
