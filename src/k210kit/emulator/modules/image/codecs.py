@@ -18,7 +18,7 @@ from .arguments import Region, require
 from .frame import Frame
 from .pixels import PIXEL, WORD, Format, join565, words_of_rgb
 
-__all__ = ["check_extension", "decode", "save_bytes"]
+__all__ = ["check_extension", "decode", "read_bmp", "save_bytes"]
 
 
 def check_extension(frame: Frame, path: str) -> str:
@@ -73,7 +73,7 @@ def decode(data: bytes, *, from_path: bool) -> Frame:
     if data[:2] == b"BM":
         if not from_path:
             raise OSError("Not support")
-        return _read_bmp(data)
+        return read_bmp(data)
     if data[:2] == b"\xff\xd8":
         return _read_jpeg(data)
     raise ValueError("format not supported")
@@ -83,7 +83,7 @@ def _corrupted() -> ValueError:
     return ValueError("file_corrupted_raise!")
 
 
-def _read_bmp(data: bytes) -> Frame:
+def read_bmp(data: bytes) -> Frame:
     """BMP of 8 bits with a gray palette, 16 bits 5-6-5 or 24 bits, stored either way up."""
     if len(data) < 54:
         raise OSError(errno.EIO, "EIO")
