@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,9 @@ from desk_camera import DeskCamera, face
 from typer.testing import CliRunner
 
 from k210kit.cli.view import app
+from k210kit.emulator.cameras import open_camera
 from k210kit.errors import DeviceError, InputError
-from k210kit.link import Receiver, Sender, Shown, legacy_frame
+from k210kit.link import CommandKind, Receiver, Sender, Shown, legacy_frame
 from k210kit.studio.album import Album, checked_label
 from k210kit.studio.as_camera import CameraPort
 from k210kit.studio.lines import open_line
@@ -92,8 +97,6 @@ def test_both_ends_agree_on_a_faster_speed_over_a_pty() -> None:
     with DeskCamera() as camera:
         line = open_line(camera.source, 115_200)
         viewer = Viewer(line)
-        from k210kit.link import CommandKind
-
         viewer.command(CommandKind.BAUD, 921_600)
         viewer.run(seconds=1.5)
         assert camera.sender.speed.baud == line.baud == 921_600
@@ -168,3 +171,44 @@ def test_an_album_does_not_take_a_file_for_a_folder(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("mine")
     with pytest.raises(InputError, match="is a file; a folder for the pictures was expected"):
         Album(tmp_path / "x")
+
+
+@contextmanager
+def as_camera(source: str) -> Iterator[int]:
+    """What `k210kit view SOURCE --as-camera` does; the port it offers."""
+    line, port = open_line(source, 115_200), CameraPort(0)
+    viewer = Viewer(line, [port])
+    watching = threading.Thread(target=viewer.run)
+    watching.start()
+    try:
+        yield port.port
+    finally:
+        viewer.stop()
+        watching.join()
+        port.close()
+        line.close()
+
+
+def test_a_script_on_the_desk_sees_the_stream(tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import sensor\nsensor.reset()\nsensor.set_pixformat(sensor.RGB565)\nsensor.set_framesize(sensor.QVGA)\n"
+        "sensor.run(1)\nfor i in range(5):\n    print(sensor.snapshot().get_pixel(5, 5))\n"
+    )
+    command = [sys.executable, "-m", "k210kit", "run", str(script), "--json", "--camera"]
+    with DeskCamera() as camera, as_camera(camera.source) as port:
+        done = subprocess.run([*command, f"tcp:{port}"], capture_output=True, check=True, timeout=60)
+    printed = json.loads(done.stdout)["printed"].splitlines()[-5:]
+    for text in printed:
+        red, green, blue = (int(part) for part in text.strip("()").split(","))
+        assert abs(red - 60) < 12
+        assert abs(green - 110) < 12
+        assert abs(blue - 70) < 12
+
+
+def test_a_camera_that_is_not_there_is_said() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(DeviceError, match=f"Start `k210kit view PORT --as-camera {port}` first"):
+        open_camera(f"tcp:{port}")

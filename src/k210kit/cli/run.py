@@ -24,7 +24,7 @@ def run(
     board: Annotated[str, typer.Option(help="The product.")] = "unitv",
     firmware: Annotated[str | None, typer.Option(help="The MaixPy build; see `k210kit firmware list`.")] = None,
     camera: Annotated[
-        str, typer.Option(help="`pattern`, a picture, a folder of pictures, a video, or a webcam's number.")
+        str, typer.Option(help="`pattern`, a picture, a folder, a video, a webcam's number, or tcp:PORT.")
     ] = "pattern",
     flash: Annotated[
         list[str] | None, typer.Option(help="ADDRESS=FILE into the flash chip, or a raw image of it. Repeatable.")
