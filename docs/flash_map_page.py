@@ -13,6 +13,7 @@ from k210kit.package import (
 
 __all__ = ["page"]
 
+_FILES_END = FILE_SYSTEM_ADDRESS + FILE_SYSTEM_BYTES
 _HEAD = f"""# The flash and the boards
 
 ## What lies where
@@ -24,10 +25,10 @@ so everything starts at a multiple of 0x{SECTOR_BYTES:X}.
 |---|---|---|
 | 0x000000 | 0x{FIRST_MODEL_ADDRESS - 1:06X} at most | the program (MaixPy), in the boot ROM's wrapping |
 | 0x{FIRST_MODEL_ADDRESS:06X} | 0x{FILE_SYSTEM_ADDRESS - 1:06X} | models and other data, wherever they do not overlap |
-| 0x{FILE_SYSTEM_ADDRESS:06X} | 0x{FILE_SYSTEM_ADDRESS + FILE_SYSTEM_BYTES - 1:06X} | MaixPy's file system, `/flash`: `boot.py`, `main.py` |
+| 0x{FILE_SYSTEM_ADDRESS:06X} | 0x{_FILES_END - 1:06X} | MaixPy's file system, `/flash`: `boot.py`, `main.py` |
 
-0x{FIRST_MODEL_ADDRESS:X} for the first model is a custom, not a rule: any free multiple of 0x{SECTOR_BYTES:X} will do. A
-firmware other than MaixPy may keep no files at 0x{FILE_SYSTEM_ADDRESS:X}; say `--no-file-system` then.
+0x{FIRST_MODEL_ADDRESS:X} for the first model is a custom, not a rule: any free multiple of 0x{SECTOR_BYTES:X} will do.
+A firmware other than MaixPy may keep no files at 0x{FILE_SYSTEM_ADDRESS:X}; say `--no-file-system` then.
 
 `k210kit pack` and `k210kit flash` refuse what overlaps, is off the grid, reaches past the chip or into the file system.
 
@@ -56,19 +57,19 @@ A `.kfpkg` is a zip with `flash-list.json` and the files that it names:
 }}
 ```
 
-Addresses are read as decimal numbers, as bare `0x` numbers (common, though no JSON) and as text. `reverse4Bytes`, known to
-the Windows K-Flash tool, is understood. Refused with one message: a name twice, names that leave the folder, symbolic
-links, encryption, compressions other than stored and deflated, zip64, more than {FLASH_BYTES:,} bytes in all.
+Addresses are read as decimal numbers, as bare `0x` numbers (common, though no JSON) and as text. `reverse4Bytes`,
+known to the Windows K-Flash tool, is understood. Refused with one message: a name twice, names that leave the
+folder, symbolic links, encryption, compressions other than stored and deflated, zip64, more than {FLASH_BYTES:,} bytes in all.
 
 ## Models for `kpu.load_flash`
 
-`kpu.load_flash` reads a model whose every 32-bit word is reversed; `kpu.load` of the same address reads one that is not.
+`kpu.load_flash` reads a model whose every 32-bit word is reversed; `kpu.load` of an address reads one that is not.
 `k210kit swap` makes one from the other. A size that is no multiple of four is filled with ASCII `0`, as MaixPy does.
 
 ## Boards
 
-`--board` takes these names; without it all ways of resetting are tried. "Sure" says whether the way of resetting is known
-from the programs that flash this board, or concluded from others of the same make.
+`--board` takes these names; without it all ways of resetting are tried. "Sure" says whether the way of resetting is
+known from the programs that flash this board, or concluded from others of the same make.
 
 | name | board | USB chip (vendor:product) | resets like | sure | if it does not answer |
 |---|---|---|---|---|---|

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import commands_page, firmware_page, flash_map_page, kmodel_page, link_layout, link_page
+from docs import commands_page, errors_page, firmware_page, flash_map_page, kmodel_page, link_layout, link_page
 
 DOCS = Path(__file__).resolve().parent
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands_page.page,
+    "reference/errors.md": errors_page.page,
     "reference/firmware.md": firmware_page.page,
     "reference/flash-map.md": flash_map_page.page,
     "reference/link-protocol.md": link_page.page,

@@ -40,4 +40,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("swap", "Board", "Reverse a model's words for `kpu.load_flash`."),
     Command("pack", "Board", "Pack files and their flash addresses into a kfpkg."),
     Command("unpack", "Board", "Take a kfpkg apart and show its flash map."),
+    Command("doctor", "Help", "What is missing on this computer, and what to do."),
+    Command("explain", "Help", "What a pasted message means, in English, Japanese and Chinese."),
 )

@@ -1,0 +1,52 @@
+"""`k210kit explain`: what a pasted message means."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from k210kit.cli.output import Json, note, show
+from k210kit.errors import InputError
+from k210kit.explain import LANGUAGES, Explanation, explain
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+_ANSWER_IS_NO = 3
+
+
+@app.command(
+    epilog='Examples: `k210kit explain "load error:2006, ERR_NO_MEM"` · `k210kit explain --language ja < log.txt`'
+)
+def explain_text(
+    text: Annotated[list[str] | None, typer.Argument(help="The message; standard input if not given.")] = None,
+    language: Annotated[Literal["en", "ja", "zh", "all"], typer.Option(help="Which of the languages to show.")] = "all",
+    json: Json = False,
+) -> None:
+    """Say what a message of MaixPy, the KPU, a converter or a flashing program means, and what to do."""
+    if not text and sys.stdin.isatty():
+        raise InputError('There is nothing to explain. Paste the message: k210kit explain "load error:2006"')
+    pasted = " ".join(text) if text else sys.stdin.read()
+    found = explain(pasted)
+    languages = LANGUAGES if language == "all" else (language,)
+    show({"causes": found}, as_json=json, text=[line for one in found for line in _lines(one, languages)])
+    if not found:
+        note(
+            "No known message is in this text. Paste the whole output, with the lines before the error; "
+            "k210kit inspect FILE and k210kit doctor may tell more."
+        )
+        raise typer.Exit(_ANSWER_IS_NO)
+
+
+def _lines(one: Explanation, languages: tuple[str, ...]) -> list[str]:
+    lines = [f"[bold]{_plain(one.matched)}[/]"]
+    for language in languages:
+        detail = f" {one.detail.of(language)}" if one.detail else ""
+        lines += [f"  {_plain(one.cause.of(language) + detail)}", f"  → {_plain(one.cure.of(language))}"]
+    return [*lines, ""]
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
