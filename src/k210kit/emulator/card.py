@@ -28,9 +28,8 @@ class Card:
     """What is mounted: board folder -> folder of this computer."""
 
     mounts: dict[str, Path]
-    beneath: dict[str, Path] = field(default_factory=dict)  # board path -> file shown there while none lies above it
     working: str = "/"
-    memory_mounts: dict[str, Any] = field(default_factory=dict)  # Any: file systems made by the script itself
+    beneath: dict[str, Path] = field(default_factory=dict)  # board path -> file shown there while none lies above it
 
     def absolute(self, path: str) -> str:
         """The board's full name of a path, without `.` and `..`."""

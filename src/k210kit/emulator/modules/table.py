@@ -60,8 +60,8 @@ class NotEmulatedError(UnsupportedError):
 # Modules of the firmware that are not here, with the feature without which the firmware has not got them either.
 ABSENT: dict[str, str] = {
     "lodepng": "lvgl", "lvgl": "lvgl", "lvgl_helper": "lvgl", "nes": "nes", "network": "", "pye_mp": "pye",
-    "socket": "", "speech_recognizer": "speech", "ucryptolib": "", "uctypes": "", "ulab": "ulab", "usocket": "", "ussl": "ssl",
-    "websocket": "",
+    "socket": "", "speech_recognizer": "speech", "ucryptolib": "", "uctypes": "", "ulab": "ulab", "usocket": "",
+    "ussl": "ssl", "websocket": "",
 }  # fmt: skip
 
 

@@ -1,0 +1,153 @@
+"""A script sees the board's modules and names, and nothing of this computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from k210kit.emulator import Interpreter, Printed, Setup, power_on
+from tests.emulator.desk import Desk
+
+
+@pytest.mark.parametrize("name", ["numpy", "subprocess", "pathlib", "socketserver", "k210kit", "ctypes", "typing"])
+def test_modules_of_this_computer_are_not_there(desk: Desk, name: str) -> None:
+    assert desk.fails(f"import {name}") == f"ImportError: no module named '{name}'"
+
+
+def test_a_name_that_a_module_lacks_cannot_be_imported(desk: Desk) -> None:
+    assert desk.fails("from time import perf_counter") == "ImportError: cannot import name perf_counter"
+
+
+def test_helpers_on_the_card_are_imported_once_and_see_the_device_modules(desk: Desk) -> None:
+    (desk.flash / "helper.py").write_text("import time\nprint('loaded')\ndef now(): return time.ticks_ms()\n")
+    assert desk.prints("import helper\nimport helper as again\nprint(helper.now() >= 0, again is helper)") == (
+        "loaded\nTrue True\n"
+    )
+
+
+def test_packages_on_the_card(desk: Desk) -> None:
+    (desk.flash / "lib").mkdir()
+    (desk.flash / "lib" / "__init__.py").write_text("from lib import deep\nfrom . import deep as same\n")
+    (desk.flash / "lib" / "deep.py").write_text("value = 7\n")
+    assert desk.prints(
+        "from lib.deep import value\nimport lib\nprint(value, lib.deep.value, lib.same is lib.deep)"
+    ) == ("7 7 True\n")
+
+
+def test_an_error_in_a_helper_shows_the_files_of_the_card_only(desk: Desk) -> None:
+    (desk.flash / "helper.py").write_text("def f(x):\n    return x.shape\n")
+    result = desk.run("import helper\nhelper.f(3)\n")
+    assert result.error == (
+        "Traceback (most recent call last):\n"
+        '  File "main.py", line 2, in <module>\n'
+        '  File "helper.py", line 2, in f\n'
+        "AttributeError: 'int' object has no attribute 'shape'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("1 / 0", "ZeroDivisionError: divide by zero"),
+        ("x", "NameError: name 'x' is not defined"),
+        ("open('nothing.txt')", "OSError: [Errno 2] ENOENT"),
+        ("1 + 'a'", "TypeError: unsupported types for __add__: 'int', 'str'"),
+        ("[][3]", "IndexError: list index out of range"),
+        ("{}['a']", "KeyError: 'a'"),
+        ("def f(a): pass\nf()", "TypeError: function missing 1 required positional arguments"),
+        ("def f(a): pass\nf(1, 2)", "TypeError: function takes 1 positional arguments but 2 were given"),
+        ("a, b = 1, 2, 3", "ValueError: too many values to unpack (expected 2)"),
+        ("import time\ntime.nonsense", "AttributeError: 'module' object has no attribute 'nonsense'"),
+        ("def f(): return f()\nf()", "RuntimeError: maximum recursion depth exceeded"),
+        ("raise OSError(12)", "OSError: [Errno 12] ENOMEM"),
+    ],
+)
+def test_errors_have_the_words_of_the_board(desk: Desk, script: str, line: str) -> None:
+    assert desk.fails(script) == line
+
+
+@pytest.mark.parametrize("text", ["f'{1}'", "x: int = 3", "(y := 3)", "async def f(): pass", "a @ b", "print 'a'"])
+def test_what_micropython_1_11_cannot_parse_is_refused(desk: Desk, text: str) -> None:
+    assert desk.fails(f"a = b = 1\n{text}") == "SyntaxError: invalid syntax"
+
+
+def test_floats_have_32_bits_when_they_are_printed(desk: Desk) -> None:
+    assert desk.prints("print(1/3, [0.1, 2.0], (1e10,), {'a': 1/3}, 100.0)") == (
+        "0.3333333 [0.1, 2.0] (1e+10,) {'a': 0.3333333} 100.0\n"
+    )
+
+
+def test_tabs_and_spaces_may_be_mixed(desk: Desk) -> None:
+    assert desk.prints("if True:\n\tx = 1\n        y = 2\nprint(x + y)\n") == "3\n"
+
+
+def test_bytes_may_hold_letters_beyond_ascii(desk: Desk) -> None:
+    assert desk.prints("print(len(b'\u4f60\u597d'))") == "6\n"
+
+
+def test_const_and_native_code_need_nothing(desk: Desk) -> None:
+    assert desk.prints(
+        "import micropython\nA = const(5)\n@micropython.native\ndef f(x):\n    return x + A\nprint(f(1))"
+    ) == ("6\n")
+
+
+def test_what_the_boot_script_imported_is_there(desk: Desk) -> None:
+    assert desk.prints("print(sys.platform, os.getcwd(), time.ticks_ms() < 1000)") == "MaixPy /flash True\n"
+
+
+def test_eval_exec_and_globals(desk: Desk) -> None:
+    assert desk.prints("x = 2\nexec('y = x * 3')\nprint(eval('y + 1'), 'y' in globals(), sorted(dir())[0])").startswith(
+        "7 True"
+    )
+    assert desk.fails("eval('__import__(\"subprocess\")')") == "ImportError: no module named 'subprocess'"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "().__class__.__base__.__subclasses__()",
+        "getattr(print, '__self__')",
+        "(lambda: 0).__globals__",
+        "def g(): yield 1\ng().gi_frame.f_back",
+        "hasattr(print, '__self__') or print.__self__",
+        "exec('import os as o; (lambda: 0).__code__')",
+    ],
+)
+def test_the_back_doors_of_cpython_are_shut(desk: Desk, script: str) -> None:
+    assert desk.fails(script).startswith("AttributeError: ")
+
+
+def test_boards_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
+    boards, texts = [], [Printed(), Printed()]
+    for number, text in enumerate(texts):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "helper.py").write_text(f"value = {number}\n")
+        boards.append(Interpreter(power_on(Setup(flash_folder=tmp_path / str(number)), text.write)))
+    for board in boards:
+        board.run(
+            "import helper, time\ntime.mark = helper.value\nhelper.value += 10\n", "a.py", board.namespace("__main__")
+        )
+    for board in boards:
+        board.run("import helper, time\nprint(helper.value, time.mark)", "b.py", board.namespace("__main__"))
+    assert [text.text for text in texts] == ["10 0\n", "11 1\n"]
+
+
+def test_a_bare_except_cannot_keep_a_script_alive(desk: Desk) -> None:
+    script = """
+    import sensor
+    sensor.reset(); sensor.set_pixformat(sensor.RGB565); sensor.set_framesize(sensor.QQVGA)
+    while True:
+        try:
+            while True:
+                sensor.snapshot()
+        except:
+            pass
+    """
+    result = desk.run(script, frame_limit=3)
+    assert (result.ended, result.frames) == ("frames", 3)
+
+
+def test_an_endless_loop_without_pictures_ends(desk: Desk) -> None:
+    assert desk.run("while True:\n    pass\n", frame_limit=5).ended == "frames"
+    assert desk.run("while True:\n    time.sleep(1)\n", stop_at=7.5).seconds_board == pytest.approx(7.5, abs=1.1)
