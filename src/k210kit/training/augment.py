@@ -92,7 +92,7 @@ def mosaic(samples: Sequence[Sample], how: Augmentation, rng: np.random.Generato
     for quarter, sample in enumerate(samples):
         left, top = (0.0, cross_x)[quarter % 2], (0.0, cross_y)[quarter // 2]
         right, bottom = (cross_x, width)[quarter % 2], (cross_y, height)[quarter // 2]
-        zoom = rng.uniform(0.4, 1.0)
+        zoom = rng.uniform(0.6, 1.1)
         flip = how.flip and rng.random() < 0.5
         spare_x, spare_y = (right - left) - zoom * width, (bottom - top) - zoom * height
         x, y = left + spare_x * rng.random(), top + spare_y * rng.random()

@@ -20,9 +20,9 @@ __all__ = ["DetectLesson", "truths"]
 
 _ALSO_FITS = 0.45  # an anchor whose shape overlaps a box so much learns it too, beside the best one
 _IGNORED = 0.6  # a cell that overlaps a box so much is not taught that it is empty
-_CLOSE_MOSAIC = 0.15  # the last share of the epochs sees whole pictures only
+_CLOSE_MOSAIC = 0.3  # the last share of the epochs sees whole pictures only
 _LOW = 0.01  # the score below which detections do not matter for average precision here
-_BOX, _OBJECT, _CLASS = 2.0, 1.0, 0.7
+_BOX, _OBJECT, _CLASS = 2.0, 1.0, 2.0
 
 
 def truths(items: Sequence[Ready]) -> list[Truth]:

@@ -137,7 +137,8 @@ def _normalise(layer: Any, x: Any, *, training: bool) -> Any:
         exponential_avg_factor=1.0,
         is_training=True,
     )
-    keep = layer.momentum
+    keep, count = layer.momentum, x.shape[1] * x.shape[2] * tensorflow.cast(tensorflow.shape(x)[0], tensorflow.float32)
+    variance = variance * (count - 1) / count  # the fused kernel gives that of the population, Keras that of the batch
     layer.moving_mean.assign(layer.moving_mean * keep + mean * (1 - keep))
     layer.moving_variance.assign(layer.moving_variance * keep + variance * (1 - keep))
     return x

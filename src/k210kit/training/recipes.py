@@ -43,7 +43,7 @@ def recipe(
     else:
         main = _detector(pretrained, pictures)
         how = Augmentation(
-            flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.4, ramp=0.0 if pretrained else 0.4
+            flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.3, ramp=0.0 if pretrained else 0.4
         )
     fitting = min(batch or main.batch, max(pictures // 2, 1))
     main = replace(main, batch=fitting, epochs=epochs or main.epochs, rate=rate or main.rate)
