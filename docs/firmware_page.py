@@ -57,9 +57,10 @@ NES: more than 700,000 bytes of variables |
 | a build that will hang | a function that, before any branch, calls itself: strlen or memset as some newer \
 compilers make them |
 
-The rules were tried on eight published images of MaixPy: v0.6.2-27, -72, -84, -85 in the variants `full`, `with_lvgl`,
-`openmv_kmodel_v4_with_ide`, `minimum_with_ide` and a custom build for the UnitV, and another K210 program. All come out
-right. Those images are not ours to pass on; the tests make images of their own from the same rules. Whether
+The rules were tried on nine published images of MaixPy: v0.6.2-27, -72, -84, -85 in the variants `full`, `with_lvgl`,
+`openmv_kmodel_v4_with_ide`, `minimum_with_ide` and a custom build for the UnitV; the package that M5Stack names 5.1.2
+and that holds 0.5.0; and another K210 program. All come out right, and the file system in that package is read. Those
+images are not ours to pass on; the tests make images of their own from the same rules. Whether
 `sensor.reset(dual_buff=True)` was built in is in no image's texts, and is reported as unknown.
 """
 
@@ -98,7 +99,7 @@ def _build(row: Firmware) -> list[str]:
 
 
 def _features() -> str:
-    rows = [row for row in catalogue() if row.name != "unitv_custom"]
+    rows = [row for row in catalogue() if row.config_file or row.name == "unitv"]
     columns = ["feature", "what it is", "builds that have it"]
 
     def builds(word: str) -> str:

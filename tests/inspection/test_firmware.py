@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,12 +63,44 @@ def test_a_whole_flash_is_taken_apart() -> None:
     assert found.parts[1][1].bytes == len(MODEL)
 
 
-def test_a_formatted_file_system_is_recognised() -> None:
-    mark = (0x20140529 ^ 0x1000 ^ 24) & 0xFFFF
-    data = flash_image(wrapped(image()), {0xD00000 + 0xFFC: mark.to_bytes(2, "little")})
-    assert describe_flash(data).facts["file_system"] == "SPIFFS, formatted"
+def file_system(files: dict[str, int], blocks: int = 24) -> bytes:
+    """A SPIFFS image with files of these names and sizes, one page of each written."""
+    out = bytearray(b"\xff" * blocks * 0x20000)
+    for block in range(blocks):
+        mark = (0x20140529 ^ 0x1000 ^ (blocks - block)) & 0xFFFF
+        struct.pack_into("<H", out, block * 0x20000 + 0xFFC, mark)
+    for number, (name, size) in enumerate(files.items(), 1):
+        page = number * 0x1000
+        struct.pack_into("<H", out, 2 * (number - 1), 0x8000 | number)
+        struct.pack_into("<HHB3xIB", out, page, 0x8000 | number, 0, 0xF8, size, 1)
+        out[page + 13 : page + 14 + len(name)] = name.encode() + b"\0"
+    return bytes(out)
+
+
+def test_a_file_system_is_read_alone_and_in_a_flash() -> None:
+    made = file_system({"/boot.py": 1200, "/startup.jpg": 27_867})
+    alone = describe_firmware(made)
+    assert alone is not None
+    assert (alone.kind, alone.version) == ("file system", "SPIFFS")
+    assert alone.facts["files"] == {"/boot.py": 1200, "/startup.jpg": 27_867}
+    inside = describe_flash(flash_image(wrapped(image()), {0xD00000: made}))
+    assert inside.facts["file_system"] == "SPIFFS, formatted"
+    assert inside.parts[-1][0] == "0xd00000"
+    assert inside.parts[-1][1].facts["files"] == alone.facts["files"]
+
+
+def test_what_is_in_the_place_of_the_file_system_but_is_none_is_told() -> None:
     other = flash_image(wrapped(image()), {0xD00000: b"something"})
     assert "not that of MaixPy" in str(describe_flash(other).facts["file_system"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 0x3000), st.integers(0, 255)), max_size=30))
+def test_a_damaged_file_system_never_ends_in_a_fault(flips: list[tuple[int, int]]) -> None:
+    data = bytearray(file_system({"/boot.py": 1200}, blocks=2))
+    for place, value in flips:
+        data[place] = value
+    describe_firmware(bytes(data))
 
 
 def test_a_wrong_checksum_is_told_and_the_program_still_read() -> None:

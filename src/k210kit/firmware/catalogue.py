@@ -142,10 +142,32 @@ _UNITV_CUSTOM = Firmware(
 )
 
 
+def _m5stickv_as_shipped() -> Firmware:
+    (m5stickv,) = (variant for variant in VARIANTS if variant.name == "m5stickv")
+    return Firmware(
+        name="m5stickv_5_1_2",
+        title="what M5Stack gives as v5.1.2 for M5StickV and UnitV; MaixPy 0.5.0 is inside",
+        version="v0.5.0-98-g7ec09ea22-dirty",
+        heap_start=0x80278380,
+        pre_gc_bytes=126_400,
+        image_bytes=1_692_416,
+        ram_bytes=2_524_032,
+        sensor_hz=12_000_000,
+        board="M5STICK",
+        lcd_width=240,
+        lcd_height=135,
+        lcd_hz=40_000_000,
+        features=(features_of(settings_of(m5stickv)) | {"ws2812"}) - {"double_buffer"},
+        kmodel_versions=(3, 4),
+        memory_source="measured on the published package; before the GC heap as on v0.6.2",
+        memory_uncertainty_bytes=32_768,
+    )
+
+
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Firmware, ...]:
     """Every build that the kit knows, the shipped ones first."""
-    return (*(_firmware(variant) for variant in VARIANTS), _UNITV_CUSTOM)
+    return (*(_firmware(variant) for variant in VARIANTS), _UNITV_CUSTOM, _m5stickv_as_shipped())
 
 
 def find(name: str) -> Firmware:

@@ -1,6 +1,6 @@
 """What a MaixPy .bin really is: told from its strings, its start-up code and its constants, never from its name.
 
-The rules were tried on eight published images of MaixPy (v0.6.2-27 to -85, five variants) and another program. What a
+The rules were tried on nine published images of MaixPy (v0.5.0 to v0.6.2-85, six variants) and another program. What a
 rule cannot decide is reported as unknown rather than guessed.
 """
 

@@ -8,26 +8,27 @@ from collections.abc import Iterator
 from k210kit.errors import FormatError
 from k210kit.firmware import FirmwareImage, is_program, named_otherwise, read_image
 from k210kit.inspection.inspect import Inspection, describe_model
+from k210kit.inspection.spiffs import is_file_system, stored_files
 from k210kit.kmodel import recognise
 from k210kit.package.wrapping import is_wrapped, unwrap
 
-__all__ = ["compare_with_name", "describe_firmware", "describe_flash", "describe_program"]
+__all__ = ["compare_with_name", "describe_file_system", "describe_firmware", "describe_flash", "describe_program"]
 
 SECTOR = 4096
 MOST_FLASH = 32 * 1024 * 1024
 _FLASH_SIZES = tuple(megabytes * 1024 * 1024 for megabytes in (4, 8, 16, 32))
 _FILE_SYSTEM_AT = 0xD00000
 _FILE_SYSTEM_BYTES = 0x300000
-_SPIFFS_PAGE, _SPIFFS_BLOCK = 0x1000, 0x20000
-_SPIFFS_MAGIC = 0x20140529  # spiffs_nucleus.h of the public SPIFFS; xored with page size and number of blocks
 _HEAD_BYTES = 5
 _MOST_MODELS = 64
 
 
 def describe_firmware(data: bytes) -> Inspection | None:
-    """A .bin, a wrapped .bin, or a whole flash image; None if it is none of them."""
+    """A .bin, a wrapped .bin, a file system or a whole flash image; None if it is none of them."""
     if is_program(data):
         return describe_program(read_image(data))
+    if is_file_system(data):
+        return describe_file_system(data)
     if _looks_wrapped(data) or len(data) in _FLASH_SIZES:
         return describe_flash(data)
     return None
@@ -105,6 +106,9 @@ def describe_flash(data: bytes) -> Inspection:
             parts.append(("0x000000", describe_program(read_image(cut))))
     models = list(_models(data, program_end + 32 if program_end < len(data) else SECTOR))
     parts += models
+    area = data[_FILE_SYSTEM_AT : _FILE_SYSTEM_AT + _FILE_SYSTEM_BYTES]
+    if is_file_system(area):
+        parts.append((f"{_FILE_SYSTEM_AT:#08x}", describe_file_system(area)))
     facts: dict[str, object] = {
         "size": len(data),
         "program_sha256": "right" if is_wrapped(data) else "wrong or missing",
@@ -174,13 +178,21 @@ def _kmodel_size(data: bytes, address: int, end: int, *, swapped: bool) -> int |
     return size if address + size <= end else None
 
 
+def describe_file_system(data: bytes) -> Inspection:
+    """A formatted file system: the files in it."""
+    files = stored_files(data)
+    return Inspection(
+        kind="file system",
+        version="SPIFFS",
+        loads_on=f"flash address {_FILE_SYSTEM_AT:#x} of a MaixPy board, as /flash",
+        facts={"size": len(data), "files": {file.name: file.size for file in files}},
+    )
+
+
 def _file_system(data: bytes) -> str:
     area = data[_FILE_SYSTEM_AT : _FILE_SYSTEM_AT + _FILE_SYSTEM_BYTES]
     if not area:
         return "not in this image"
     if area.count(0xFF) == len(area):
         return "blank; MaixPy formats it at its first start"
-    blocks = _FILE_SYSTEM_BYTES // _SPIFFS_BLOCK
-    magic = (_SPIFFS_MAGIC ^ _SPIFFS_PAGE ^ blocks) & 0xFFFF
-    mark = int.from_bytes(area[_SPIFFS_PAGE - 4 : _SPIFFS_PAGE - 2], "little")
-    return "SPIFFS, formatted" if mark == magic else "in use, but its mark is not that of MaixPy's SPIFFS"
+    return "SPIFFS, formatted" if is_file_system(area) else "in use, but its mark is not that of MaixPy's SPIFFS"

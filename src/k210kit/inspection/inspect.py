@@ -23,7 +23,8 @@ MOST_BYTES = 512 * 1024 * 1024  # of a file; data sets and float networks are th
 class Inspection:
     """What a file is and holds."""
 
-    kind: str  # kmodel, kmodel-swapped, smodel, emodel, kfpkg, firmware, flash, tflite, onnx, keras, dataset
+    # kmodel, kmodel-swapped, smodel, emodel, kfpkg, firmware, flash, file system, tflite, onnx, keras, dataset
+    kind: str
     version: int | str = ""  # a number of a kmodel, a text of other kinds
     loads_on: str
     layers: tuple[Mapping[str, object], ...] = ()

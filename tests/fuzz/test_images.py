@@ -1,0 +1,77 @@
+"""Damaged firmware, flash images, file systems and configurations: read, or refused in one message; nothing else.
+
+python -m tests.fuzz.test_images [COUNT]      the long campaign, on all cores
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from k210kit.errors import FormatError
+from k210kit.firmware.check import check_configuration
+from k210kit.firmware.config import variant_text
+from k210kit.firmware.variants import VARIANTS
+from k210kit.inspection.firmware import describe_firmware
+from tests.firmware.images import STRLEN_THAT_CALLS_ITSELF, image, wrapped
+from tests.fuzz.mutations import damaged
+from tests.inspection.test_firmware import file_system
+from tests.kmodel.samples import small_model
+
+KINDS = ("program", "flash", "file system", "configuration")
+_PIECE = 2000
+
+
+def sample(kind: str) -> bytes:
+    """A whole one of each kind, as small as it can be."""
+    program = image(["ide", "thread", "board"], size=2048, code=STRLEN_THAT_CALLS_ITSELF)
+    if kind == "program":
+        return program
+    if kind == "flash":
+        data = wrapped(program)
+        return data + b"\xff" * (-len(data) % 4096) + small_model().to_bytes()
+    if kind == "file system":
+        return file_system({"/boot.py": 99}, blocks=2)[:0x2000] + file_system({}, blocks=2)[0x2000:]
+    return variant_text(VARIANTS[0]).encode()
+
+
+def read_or_refuse(kind: str, data: bytes) -> bool:
+    """Whether it was read; any exception but `FormatError` is a fault."""
+    if kind == "configuration":
+        return check_configuration(data.decode("utf-8", errors="replace")).ok
+    try:
+        return describe_firmware(data) is not None
+    except FormatError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("program", 600), ("flash", 600), ("file system", 60), ("configuration", 60)]
+)
+def test_damage_is_read_or_refused(kind: str, count: int) -> None:
+    for data in damaged(sample(kind), 7, count):
+        read_or_refuse(kind, data)
+
+
+def _piece(work: tuple[str, int, int]) -> tuple[int, int]:
+    kind, seed, count = work
+    return sum(read_or_refuse(kind, data) for data in damaged(sample(kind), seed, count)), count
+
+
+def main(arguments: list[str]) -> int:
+    count = int(arguments[0]) if arguments else 100_000
+    for kind in KINDS[:2]:
+        started = time.time()
+        work = [(kind, i, min(_PIECE, count - i * _PIECE)) for i in range(-(-count // _PIECE))]
+        with ProcessPoolExecutor() as pool:
+            read, tried = (sum(column) for column in zip(*pool.map(_piece, work), strict=True))
+        sys.stdout.write(f"{kind}: {tried:,} damaged, {read:,} read, {tried - read:,} refused, none else, ")
+        sys.stdout.write(f"{time.time() - started:.0f} s\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
