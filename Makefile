@@ -6,10 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check docs site format clean
+.PHONY: demo stream-demo test check docs site format clean
 
 demo: $(VENV)/.run
 	$(BIN)/k210kit demo
+
+stream-demo: $(VENV)/.run
+	$(BIN)/k210kit stream-demo
 
 test: $(VENV)/.all
 	$(BIN)/python -m pytest -n auto

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
@@ -90,6 +91,8 @@ uint8_t Button::wasPressed() {
   return 0;
 }
 
+static volatile sig_atomic_t asked_to_end;
+
 int main(int count, char **words) {
   unsigned long every = 100, pushes = 0, seconds = 0;
   for (int i = 1; i + 1 < count; i += 2) {
@@ -102,10 +105,11 @@ int main(int count, char **words) {
     else if (name == "--seconds") seconds = strtoul(value.c_str(), nullptr, 10);
   }
   clock_gettime(CLOCK_MONOTONIC, &started);
+  signal(SIGTERM, [](int) { asked_to_end = 1; });
   setup();
   uint32_t saved_at = 0, saved = M5.Lcd.pushes;
   const uint32_t first = M5.Lcd.pushes;
-  while ((!pushes || M5.Lcd.pushes - first < pushes) && (!seconds || millis() < seconds * 1000)) {
+  while (!asked_to_end && (!pushes || M5.Lcd.pushes - first < pushes) && (!seconds || millis() < seconds * 1000)) {
     loop();
     if (!png_path.empty() && M5.Lcd.pushes != saved && millis() - saved_at >= every) {
       M5.Lcd.save_png(png_path.c_str());

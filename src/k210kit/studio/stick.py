@@ -118,6 +118,11 @@ class DeskStick:
             ) from None
         return int(out.split()[1]) if out.startswith("pushes ") else 0
 
+    def stop(self) -> int:
+        """End it now; returns how often the display was drawn."""
+        self.process.terminate()
+        return self.wait(5)
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
