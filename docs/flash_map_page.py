@@ -59,7 +59,8 @@ A `.kfpkg` is a zip with `flash-list.json` and the files that it names:
 
 Addresses are read as decimal numbers, as bare `0x` numbers (common, though no JSON) and as text. `reverse4Bytes`,
 known to the Windows K-Flash tool, is understood. Refused with one message: a name twice, names that leave the
-folder, symbolic links, encryption, compressions other than stored and deflated, zip64, more than {FLASH_BYTES:,} bytes in all.
+folder, symbolic links, encryption, compressions other than stored and deflated, zip64, more than {FLASH_BYTES:,}
+bytes in all.
 
 ## Models for `kpu.load_flash`
 

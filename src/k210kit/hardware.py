@@ -1,12 +1,17 @@
 """The K210 in numbers, each with its source.
 
 SDK: kendryte-standalone-sdk `lib/drivers/kpu.c` and `kendryte.ld`; N19: nncase 1.9 `k210` kernels; KDS: the K210 data
-sheet of Kendryte (2018).
+sheet of Kendryte (2018); MP: MaixPy-v1.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "FILE_SYSTEM_ADDRESS",
+    "FILE_SYSTEM_BYTES",
+    "FIRST_MODEL_ADDRESS",
+    "FLASH_BYTES",
+    "FLASH_SECTOR_BYTES",
     "GENERAL_MEMORY_BYTES",
     "GENERAL_MEMORY_END",
     "GENERAL_MEMORY_START",
@@ -16,6 +21,8 @@ __all__ = [
     "MOST_CHANNELS",
     "MOST_HEIGHT",
     "MOST_WIDTH",
+    "PROGRAM_MARK",
+    "PROGRAM_MARK_AT",
     "SEGMENTS",
     "WEIGHT_BYTES_PER_LOAD",
 ]
@@ -32,3 +39,11 @@ WEIGHT_BYTES_PER_LOAD = 30 * 1024  # what the vendor's compiler lets one weight 
 GENERAL_MEMORY_START = 0x8000_0000  # cached view of the general SRAM; kendryte.ld
 GENERAL_MEMORY_BYTES = 6 * 1024 * 1024  # KDS: 6 MiB of general SRAM
 GENERAL_MEMORY_END = GENERAL_MEMORY_START + GENERAL_MEMORY_BYTES
+
+FLASH_BYTES = 16 * 1024 * 1024  # the SPI NOR flash on every K210 board that is known (W25Q128 and alike)
+FLASH_SECTOR_BYTES = 4096  # the least that can be erased
+FIRST_MODEL_ADDRESS = 0x300000  # where models go by custom; MP examples
+FILE_SYSTEM_ADDRESS = 0xD00000  # MaixPy's SPIFFS; MP components/spiffs/Kconfig
+FILE_SYSTEM_BYTES = 0x300000
+PROGRAM_MARK = bytes.fromhex("efbeadde")  # 0xDEADBEEF behind the jump with which the SDK's start code begins
+PROGRAM_MARK_AT = 2

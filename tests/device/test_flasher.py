@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 
 import pytest
 from benchmarks.flashing import faulty_flashings, holds
 
-from k210kit.device import Faults, FlashChip, FlashFile, FlashOptions, FlashPlan, VirtualPort, VirtualSource, board
+from k210kit.device import (
+    Faults,
+    FlashChip,
+    FlashFile,
+    FlashOptions,
+    FlashPlan,
+    PtyBoard,
+    VirtualPort,
+    VirtualSource,
+    board,
+)
 from k210kit.device.boards import SEQUENCES
 from k210kit.device.flash_chip import INSTANT, W25Q128, FlashTiming
 from k210kit.device.flasher import SystemPorts, flash
@@ -95,18 +106,18 @@ def test_a_pulled_cable_is_waited_for_and_only_the_rest_is_sent(plan: FlashPlan)
     chip = FlashChip()
     port = VirtualPort(chip, faults=Faults(unplug_after=300_000, replug_seconds=8.0))
     told: list[str] = []
-    result = flash(plan, VirtualSource(port), placeholder_program, told=lambda _, what="": told.append(what))
+    result = flash(plan, VirtualSource(port), placeholder_program, event=told.append)
     assert holds(chip, plan)
     assert result.reconnects == 1
     assert port.bytes_sent < plan.size * 1.25
-    assert "waiting for the board: plug it in again" in told
+    assert told[-1] == "Waiting 30 s for the board: plug it in again."
 
 
 def test_a_cable_that_stays_away_says_where_to_go_on(plan: FlashPlan) -> None:
     chip = FlashChip()
     with pytest.raises(DeviceError) as caught:
         flashed(plan, VirtualPort(chip, faults=Faults(unplug_after=200_000)), wait_seconds=3.0)
-    assert str(caught.value).startswith("Lost the board after 196,608 of 450,038 bytes: ")
+    assert str(caught.value).startswith("Not finished: 196,608 of 450,038 bytes are written. ")
     assert "run the same command with --resume-at 0x30000" in str(caught.value)
     rest = VirtualPort(chip)
     result = flash(plan, VirtualSource(rest), placeholder_program, FlashOptions(resume_at=0x30000))
@@ -161,3 +172,26 @@ def test_ports_are_tried_one_after_another(plan: FlashPlan, monkeypatch: pytest.
     result = flash(plan, SystemPorts(clock=silent.clock), placeholder_program)
     assert result.port == "/dev/ttyUSB1"
     assert holds(good.board.chip, plan)
+
+
+def test_ctrl_c_says_how_to_go_on(plan: FlashPlan) -> None:
+    port = VirtualPort(FlashChip())
+
+    def stop(fraction: float, what: str = "") -> None:
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(DeviceError, match=r"Stopped by Ctrl-C. .* --resume-at 0x40000"):
+        flash(plan, VirtualSource(port), placeholder_program, told=stop)
+    assert not port.is_open
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are of Unix")
+def test_pyserial_and_real_time_do_as_well(plan: FlashPlan) -> None:
+    pytest.importorskip("serial")
+    chip = FlashChip(timing=INSTANT)
+    with PtyBoard(chip) as pty_board:
+        pty_board.board.mode = Mode.ROM  # by hand: a pseudo-terminal has no reset lines
+        result = flash(plan, SystemPorts(wanted=pty_board.device), placeholder_program)
+    assert holds(chip, plan)
+    assert (result.port, result.baud) == (pty_board.device, 1_500_000)

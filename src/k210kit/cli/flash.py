@@ -74,9 +74,9 @@ def flash_files(
     with progress("flashing") as told:
         if port is not None and virtual:
             image = Path(port.removeprefix(VIRTUAL_PREFIX))
-            result = flash_image(plan, image, options, faults=parse_faults(fault or []), told=told)
+            result = flash_image(plan, image, options, faults=parse_faults(fault or []), told=told, event=note)
         else:
-            result = flash(plan, SystemPorts(wanted=port), flash_program, options, told)
+            result = flash(plan, SystemPorts(wanted=port), flash_program, options, told, note)
     show(result, as_json=json, text=_text(plan, result))
 
 

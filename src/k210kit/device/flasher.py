@@ -115,13 +115,15 @@ class Flasher:
     """One flashing; `run` does it. `program` is the flash program for the boot ROM."""
 
     def __init__(
-        self, plan: FlashPlan, source: PortSource, program: bytes, options: FlashOptions, told: Told | None = None
-    ) -> None:
+        self, plan: FlashPlan, source: PortSource, program: bytes, options: FlashOptions, told: Told | None = None,
+        event: Callable[[str], None] | None = None,
+    ) -> None:  # fmt: skip
         self._plan = plan
         self._source = source
         self._program = program
         self._options = options
         self._told: Told = told or (lambda fraction, what="": None)
+        self._event = event or (lambda _: None)
         self._clock = source.clock
         self._speeds = [options.baud, *(speed for speed in SPEEDS if speed < options.baud)]
         self._done = {block.number for block in plan.blocks if block.address + FLASH_BLOCK_BYTES <= options.resume_at}
@@ -139,6 +141,8 @@ class Flasher:
         """Flash everything; `DeviceError` says why not, and how to go on."""
         try:
             return self._run()
+        except KeyboardInterrupt:
+            raise self._given_up(DeviceError("Stopped by Ctrl-C.")) from None
         finally:
             if self._port is not None:
                 self._port.close()
@@ -229,7 +233,8 @@ class Flasher:
         self._noisy = self._noisy or not isinstance(error, PortLost)
         if not isinstance(error, PortLost) and len(self._speeds) > 1:
             self._speeds.pop(0)
-        self._told(self._fraction(), f"{error} Going on at {self._speeds[0]:,} baud.")
+        self._event(f"{error} Going on at {self._speeds[0]:,} baud.")
+        waiting = False
         until = self._clock.now() + self._options.wait_seconds
         while True:
             try:
@@ -237,7 +242,9 @@ class Flasher:
             except DeviceError as failure:
                 if self._clock.now() >= until:
                     raise self._given_up(failure) from failure
-                self._told(self._fraction(), "waiting for the board: plug it in again")
+                if not waiting:
+                    waiting = True
+                    self._event(f"Waiting {self._options.wait_seconds:g} s for the board: plug it in again.")
                 self._clock.sleep(POLL_SECONDS)
 
     def _reopen(self) -> Session:
@@ -256,9 +263,9 @@ class Flasher:
         done = sum(block.size for block in self._plan.blocks if block.number in self._done)
         where = f"0x{left[0].address:X}" if left else "the end"
         return DeviceError(
-            f"Lost the board after {done:,} of {self._plan.size:,} bytes: {error} What was written so far is in the "
-            f"flash; the block at {where} may be half written. Check cable and power, then run the same command with "
-            f"--resume-at {where} (or without it, to write everything again)."
+            f"Not finished: {done:,} of {self._plan.size:,} bytes are written. {error} The block at {where} may be "
+            f"half written. Check cable and power, then run the same command with --resume-at {where} (or without it, to "
+            "write everything again)."
         )
 
     # -- writing
@@ -329,7 +336,7 @@ class Flasher:
         try:
             session.reboot(self._sequence)
         except PortLost:  # everything is written; the board is merely not restarted
-            self._told(1.0, "all is written, but the board did not restart: press RESET, or plug it in again")
+            self._event("All is written, but the board did not restart: press RESET, or plug it in again.")
 
     def _result(self, session: Session) -> Flashed:
         assert self._found is not None
@@ -356,7 +363,11 @@ def flash(
     program: bytes | Callable[[], bytes],
     options: FlashOptions | None = None,
     told: Told | None = None,
+    event: Callable[[str], None] | None = None,
 ) -> Flashed:
-    """Write `plan` onto the board behind `source`; `program` is the flash program, or what fetches it."""
+    """Write `plan` onto the board behind `source`; `program` is the flash program, or what fetches it.
+
+    `told` hears of progress, `event` of what a person should know at once: faults, lower speeds, waiting.
+    """
     made = program() if callable(program) else program
-    return Flasher(plan, source, made, options or FlashOptions(), told).run()
+    return Flasher(plan, source, made, options or FlashOptions(), told, event).run()

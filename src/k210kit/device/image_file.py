@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from k210kit.errors import InputError, KitError, MissingExtraError
@@ -25,6 +26,7 @@ def flash_image(
     *,
     faults: Faults | None = None,
     told: Told | None = None,
+    event: Callable[[str], None] | None = None,
 ) -> Flashed:
     """Flash `plan` onto the image file at `path` (made if it is not there), then compare the chip with the plan.
 
@@ -33,7 +35,7 @@ def flash_image(
     chip = FlashChip.load(path)
     port = VirtualPort(chip, faults=faults or Faults(), name=f"{VIRTUAL_PREFIX}{path}")
     try:
-        result = flash(plan, VirtualSource(port), _program, options, told)
+        result = flash(plan, VirtualSource(port), _program, options, told, event)
     finally:
         chip.save(path)
     for file in plan.files:

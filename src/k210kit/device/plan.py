@@ -8,9 +8,11 @@ from pathlib import Path
 
 from k210kit.errors import FormatError, InputError, missing_file
 from k210kit.files import read_whole
+from k210kit.hardware import PROGRAM_MARK, PROGRAM_MARK_AT
 from k210kit.package import (
     FIRST_MODEL_ADDRESS,
     FLASH_BYTES,
+    KMODEL_STARTS,
     Entry,
     FlashMap,
     IoMode,
@@ -18,6 +20,7 @@ from k210kit.package import (
     Region,
     is_wrapped,
     load_kfpkg,
+    unwrap,
     wrap,
 )
 
@@ -25,9 +28,7 @@ from .isp import FLASH_BLOCK_BYTES
 
 __all__ = ["Block", "FlashFile", "FlashPlan", "plan_flash", "read_files"]
 
-_PROGRAM_MARK = b"\xef\xbe\xad\xde"
 _ZIP = b"PK\x03\x04"
-_KMODELS = (b"\x03\0\0\0", b"\0\0\0\x03", b"LDMK", b"KMDL")
 _ELF = b"\x7fELF"
 
 
@@ -121,7 +122,7 @@ def _read(argument: str, io_mode: IoMode) -> tuple[FlashFile, ...]:
         return tuple(
             FlashFile(name=file.name, address=file.address, data=file.flash_bytes(io_mode)) for file in package.files
         )
-    if start.startswith(_KMODELS):
+    if start.startswith(KMODEL_STARTS):
         raise InputError(f"{path} is a kmodel and needs an address: {path}@0x{FIRST_MODEL_ADDRESS:X}, for example.")
     if start == _ELF:
         raise FormatError(f"{path} is an ELF file; flash the .bin that the build made beside it")
@@ -131,7 +132,7 @@ def _read(argument: str, io_mode: IoMode) -> tuple[FlashFile, ...]:
 def _file(path: Path, address: int, io_mode: IoMode) -> FlashFile:
     data = read_whole(path, most_bytes=FLASH_BYTES)
     whole_chip = len(data) == FLASH_BYTES
-    if address == 0 and data.startswith(_KMODELS):
+    if address == 0 and data.startswith(KMODEL_STARTS):
         raise InputError(
             f"{path} is a kmodel, and address 0 is for the program. Use 0x{FIRST_MODEL_ADDRESS:X} or higher."
         )
@@ -143,5 +144,5 @@ def _file(path: Path, address: int, io_mode: IoMode) -> FlashFile:
 def _warnings(file: FlashFile) -> Iterable[str]:
     if file.address == 0 and not is_wrapped(file.data):
         yield f"{file.name!r} goes to address 0, but the boot ROM will not start it: length and SHA-256 are missing."
-    elif file.address == 0 and file.data[7:11] != _PROGRAM_MARK:
+    elif file.address == 0 and not unwrap(file.data).startswith(PROGRAM_MARK, PROGRAM_MARK_AT):
         yield f"{file.name!r} does not begin as K210 programs do; is it a .bin for this chip?"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from k210kit.hardware import GENERAL_MEMORY_BYTES, PROGRAM_MARK, PROGRAM_MARK_AT
 from k210kit.package import SECTOR_BYTES
 
 from .boards import Wiring
@@ -23,12 +24,10 @@ from .slip import SlipReader, encode
 
 __all__ = ["Answer", "Mode", "PretendBoard"]
 
-RAM_BYTES = 6 * 1024 * 1024
 STUB_BAUD = 115_200
 RESET_SETTLE_SECONDS = 0.010  # from releasing reset until the chip looks at its boot pin: the RC circuit on the boards
 STUB_START_SECONDS = 0.050
 CRC_SECONDS_PER_BYTE = 0.2e-6  # a loop over the bits, at an estimated 70 instructions a byte and 400 MHz
-PROGRAM_MARK = b"\xef\xbe\xad\xde"  # bytes 2 to 5 of every program made with the vendor's start code
 BUFFER_BYTES = 0x40000
 MOST_PACKET_BYTES = 0x10010
 SECOND_BUFFER = 1
@@ -165,7 +164,7 @@ class PretendBoard:
     def _write_memory(self, packet: bytes, address: int, length: int) -> Result:
         data = packet[16:]
         start = address - START_ADDRESS
-        if length != len(data) or length > MEMORY_CHUNK_BYTES or not 0 <= start <= RAM_BYTES - length:
+        if length != len(data) or length > MEMORY_CHUNK_BYTES or not 0 <= start <= GENERAL_MEMORY_BYTES - length:
             return Result.BAD_LENGTH
         if not _checksum_is_right(packet):
             return Result.BAD_CHECKSUM
@@ -176,7 +175,7 @@ class PretendBoard:
         return Result.OK
 
     def _boot(self, address: int, at: float) -> None:
-        runs = address == START_ADDRESS and self._ram[2:6] == PROGRAM_MARK
+        runs = address == START_ADDRESS and self._ram.startswith(PROGRAM_MARK, PROGRAM_MARK_AT)
         self._reset(Mode.FLASHING if runs else Mode.HUNG, at)
         self._busy_until = at + STUB_START_SECONDS
         self.baud = STUB_BAUD

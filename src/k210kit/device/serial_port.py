@@ -22,6 +22,7 @@ __all__ = [
     "choose_port",
     "explain_open_failure",
     "find_ports",
+    "has_no_lines",
     "open_port",
 ]
 
@@ -44,6 +45,11 @@ def _port_faults() -> tuple[type[Exception], ...]:
 
 
 PORT_FAULTS = _port_faults()  # what pyserial lets through when the cable is pulled; termios.error is no OSError
+
+
+def has_no_lines(error: Exception) -> bool:
+    """Whether an error only says that this kind of port has no DTR and RTS (a pseudo-terminal, Bluetooth)."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOTTY, errno.EINVAL)
 
 
 class Port(Protocol):

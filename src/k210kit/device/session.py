@@ -33,7 +33,7 @@ from .isp import (
     Rom,
     request,
 )
-from .serial_port import PORT_FAULTS, Port, PortLost
+from .serial_port import PORT_FAULTS, Port, PortLost, has_no_lines
 from .slip import SlipReader
 
 __all__ = ["OutOfStep", "Session", "WriteFailed"]
@@ -93,7 +93,8 @@ class Session:
                     self._port.dtr, self._port.rts = step.dtr, step.rts
                 self._clock.sleep(step.seconds)
         except PORT_FAULTS as error:
-            raise _lost(error) from error
+            if not has_no_lines(error):
+                raise _lost(error) from error
 
     def start_flash_program(self, program: bytes, told: Callable[[float], None] = lambda _: None) -> None:
         """Send the flash program to memory, start it, and wait for its answer."""

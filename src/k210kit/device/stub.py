@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 
 from k210kit.errors import DeviceError, MissingExtraError
+from k210kit.hardware import PROGRAM_MARK, PROGRAM_MARK_AT
 
 from .isp import MEMORY_CHUNK_BYTES
 
 __all__ = ["flash_program", "placeholder_program"]
 
 _NAME = "ISP_PROG"
-_MARK = b"\xef\xbe\xad\xde"  # bytes 2 to 5 of programs made with the vendor's start code
 MOST_BYTES = 256 * 1024
 
 
@@ -35,7 +35,7 @@ def flash_program() -> bytes:
         program = zlib.decompressobj().decompress(bytes.fromhex(packed), MOST_BYTES)
     except (ValueError, zlib.error):
         program = b""
-    if program[2:6] != _MARK:
+    if not program.startswith(PROGRAM_MARK, PROGRAM_MARK_AT):
         raise DeviceError(
             f"The installed kflash ({path}) holds no flash program where version 1.1.6 has it. "
             "Install that version: pip install kflash==1.1.6"
@@ -45,7 +45,7 @@ def flash_program() -> bytes:
 
 def placeholder_program() -> bytes:
     """What a pretend board takes for a flash program where kflash is not installed: the mark, and nothing that runs."""
-    return bytes(2) + _MARK + bytes(MEMORY_CHUNK_BYTES - 6)
+    return (bytes(PROGRAM_MARK_AT) + PROGRAM_MARK).ljust(MEMORY_CHUNK_BYTES, b"\0")
 
 
 def _constant(source: str) -> str:

@@ -14,7 +14,7 @@ from .flashmap import (
     parse_address,
 )
 from .kfpkg import Kfpkg, KfpkgFile, load_kfpkg, read_kfpkg, write_kfpkg
-from .pack import Packed, Placed, Unpacked, pack, package_files, unpack
+from .pack import KMODEL_STARTS, Packed, Placed, Unpacked, pack, package_files, unpack
 from .safezip import SafeZip
 from .swap import Swapped, swap, swap_words
 from .wrapping import IoMode, is_wrapped, unwrap, wrap
@@ -24,6 +24,7 @@ __all__ = [
     "FILE_SYSTEM_BYTES",
     "FIRST_MODEL_ADDRESS",
     "FLASH_BYTES",
+    "KMODEL_STARTS",
     "SECTOR_BYTES",
     "Entry",
     "FlashMap",

@@ -1,7 +1,7 @@
 """What lies where in a board's flash, checked before anything is written.
 
 The layout is MaixPy's: the firmware at 0, models from 0x300000, the file system (SPIFFS, 3 MiB) at 0xD00000 of a
-16 MiB chip (MaixPy-v1 components/spiffs/Kconfig). The chip is erased in sectors of 4 KiB.
+16 MiB chip (`hardware`). The chip is erased in sectors of 4 KiB.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from k210kit.errors import InputError, RefusedError
+from k210kit.hardware import FILE_SYSTEM_ADDRESS, FILE_SYSTEM_BYTES, FIRST_MODEL_ADDRESS, FLASH_BYTES
+from k210kit.hardware import FLASH_SECTOR_BYTES as SECTOR_BYTES
 
 __all__ = [
     "FILE_SYSTEM_ADDRESS",
@@ -26,12 +28,7 @@ __all__ = [
     "sectors",
 ]
 
-FLASH_BYTES = 16 * 1024 * 1024
-SECTOR_BYTES = 4096
 FIRMWARE_ADDRESS = 0
-FIRST_MODEL_ADDRESS = 0x300000
-FILE_SYSTEM_ADDRESS = 0xD00000
-FILE_SYSTEM_BYTES = 0x300000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ from .flashmap import FIRMWARE_ADDRESS, FIRST_MODEL_ADDRESS, FLASH_BYTES, Entry,
 from .kfpkg import FLASH_LIST, Kfpkg, KfpkgFile, load_kfpkg, write_kfpkg
 from .wrapping import is_wrapped
 
-__all__ = ["Packed", "Placed", "Unpacked", "pack", "package_files", "unpack"]
+__all__ = ["KMODEL_STARTS", "Packed", "Placed", "Unpacked", "pack", "package_files", "unpack"]
 
 
-_KMODEL_STARTS = (b"\3\0\0\0", b"\0\0\0\3", b"LDMK", b"KMDL")  # V3, V3 swapped, V4 and later, swapped
+KMODEL_STARTS = (b"\3\0\0\0", b"\0\0\0\3", b"LDMK", b"KMDL")  # V3, V3 swapped, V4 and later, swapped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def package_files(placed: Iterable[Placed]) -> Kfpkg:
     for item in sorted(placed, key=lambda item: item.address):
         data = read_whole(item.path, most_bytes=FLASH_BYTES)
         wanted = item.address == FIRMWARE_ADDRESS and not is_wrapped(data)
-        if wanted and data.startswith(_KMODEL_STARTS):
+        if wanted and data.startswith(KMODEL_STARTS):
             raise InputError(
                 f"{item.path} is a kmodel, and address 0 is for the program. Use 0x{FIRST_MODEL_ADDRESS:X} or higher."
             )
