@@ -72,6 +72,17 @@ def test_the_build_of_the_notes_is_predicted_within_3_per_cent() -> None:
     assert checked.firmware.free_after_gc_bytes == pytest.approx(4_850_000, rel=0.02)
 
 
+def test_a_file_copied_without_its_hash_lines_is_recognised() -> None:
+    """As in the notes, whose listing lost them: by Kconfig's rules it says something else than what was built."""
+    listing = "".join(line + "\n" for line in TINY.splitlines() if not line.startswith("#"))
+    checked = check_configuration(listing)
+    assert checked.settings["MAIXPY_NES_ENABLE"] == "y"
+    assert checked.size.image_bytes > 1_000_000
+    (lost,) = (row.message for row in checked.findings if row.rule == "lost lines")
+    assert "CONFIG_MAIXPY_NES_ENABLE" in lost
+    assert lost.endswith("The .bin would then have about 736,192 bytes.")
+
+
 def test_a_missing_component_switch_silences_everything_and_is_told() -> None:
     text = TINY.replace("CONFIG_COMPONENT_MICROPYTHON_ENABLE=y\n", "")
     checked = check_configuration(text)

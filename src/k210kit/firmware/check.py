@@ -21,6 +21,7 @@ ALIGNED_GC_HEAP = 8
 FLASH_BYTES = 16 * 1024 * 1024
 FIRST_MODEL_AT = 0x300000
 _WRAPPING = 37
+_MOST_SILENT = 4  # features that a file may well leave to their defaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ def check_configuration(text: str, *, name: str = "configuration", script: str |
         *_gc_heap(settings, firmware),
         *_flash(settings, size),
         *_surprising_defaults(lines, settings),
+        *_lost_lines(lines, settings),
         *_missing_features(needs, firmware),
     )
     return Checked(
@@ -257,6 +259,24 @@ def _surprising_defaults(lines: Sequence[Line], settings: Mapping[str, str]) -> 
             yield _warning(
                 "default", f"{PREFIX}{row.key} is not mentioned, so it is on: {row.meaning}; about {weight:,} bytes."
             )
+
+
+def _lost_lines(lines: Sequence[Line], settings: Mapping[str, str]) -> Iterator[Finding]:
+    """A file that switches nothing off, though Kconfig writes a line for all that is off: did it lose its # lines?"""
+    if not lines or any(line.value == "n" for line in lines):
+        return
+    named = {line.key for line in lines}
+    silent = [row for row in OPTIONS if row.feature and row.default == "y" and row.key not in named]
+    if len(silent) < _MOST_SILENT or settings.get(COMPONENT_SWITCH) != "y":
+        return
+    off = {row.key: "n" for row in silent} | {key: "n" for row in silent for key in row.selects if key not in named}
+    yield _warning(
+        "lost lines",
+        "No line says '# CONFIG_... is not set', though Kconfig writes one for each option that is off. If the file "
+        "was copied from a page that drops lines with #, write these back: "
+        + " ".join(f"{PREFIX}{row.key}" for row in silent)
+        + f". The .bin would then have about {predict(dict(settings) | off).image_bytes:,} bytes.",
+    )
 
 
 def _missing_features(needs: Sequence[Need], firmware: Firmware) -> Iterator[Finding]:
