@@ -111,7 +111,7 @@ class Counters:
 
 @dataclass(kw_only=True)
 class Board:
-    """The parts of one board. Made by `power_on.power_on()`; several may live in one process."""
+    """The parts of one board. Made by `boards.power_on()`; several may live in one process."""
 
     name: str
     firmware: Firmware

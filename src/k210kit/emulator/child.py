@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 from k210kit.emulator.board import Board
+from k210kit.emulator.boards import power_on
 from k210kit.emulator.console import interact
 from k210kit.emulator.guard import Fence, limit_memory, memory_watch
 from k210kit.emulator.interpreter import Interpreter
-from k210kit.emulator.power_on import power_on
-from k210kit.emulator.request import RunRequest, setup_of
-from k210kit.emulator.run import Printed, RunResult, run_on
+from k210kit.emulator.request import RunRequest
+from k210kit.emulator.result import RunResult
+from k210kit.emulator.running import Printed, run_on
+from k210kit.emulator.surroundings import setup_of
 from k210kit.errors import KitError, missing_file
 
 __all__ = ["main"]
@@ -47,11 +49,11 @@ def _run(request: RunRequest, work: Path) -> RunResult:
     address = getattr(board.lcd, "address", None)
     if address:
         sys.stderr.write(f"the LCD is at {address}\n")
-    fence = Fence(readable=_readable(request, beneath), writable=_writable(request, work))
+    fence = Fence(readable=_readable(request, beneath), writable=_writable(request, card))
     board.trusted = fence.trusted
     _warm_up(board)
     limit_memory()
-    interpreter.memory_watch = memory_watch()
+    interpreter.memory_watch = memory_watch(fence)
     fence.close()
     try:
         if len(files) > 1 or Path(request.script).is_dir():
@@ -87,8 +89,8 @@ def _readable(request: RunRequest, beneath: dict[str, Path]) -> list[Path]:
     return [*camera, *beneath.values()]
 
 
-def _writable(request: RunRequest, work: Path) -> list[Path]:
-    folders = [work]
+def _writable(request: RunRequest, card: Path) -> list[Path]:
+    folders = [card]
     if request.sd:
         folders.append(Path(request.sd))
     if request.lcd and not request.lcd.startswith(("http:", "terminal")):

@@ -26,7 +26,7 @@ _REFUSED = (
 )  # fmt: skip
 _SPARE_BYTES = 600 * 1024 * 1024
 _WATCHED_BYTES = 320 * 1024 * 1024
-_WATCHED_BLOCKS = 1_500_000
+_WATCHED_BLOCKS = 500_000  # of small objects; a board's heap holds about 16,000
 
 
 class Fence:
@@ -44,6 +44,7 @@ class Fence:
         self._package = str(Path(__file__).resolve().parent.parent)
         self._numba = str(Path("~/.cache/numba").expanduser())
         self._closed = False
+        self.own_blocks = 0  # small objects that the kit's own code has kept
         sys.addaudithook(self._hook)
 
     def close(self) -> None:
@@ -56,10 +57,12 @@ class Fence:
     def trusted(self) -> Iterator[None]:
         """Open while the kit's own code works."""
         was_closed, self._closed = self._closed, False
+        blocks = sys.getallocatedblocks()
         try:
             yield
         finally:
             self._closed = was_closed
+            self.own_blocks += sys.getallocatedblocks() - blocks
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:  # Any: each event has its own
         if not self._closed:
@@ -121,13 +124,13 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
-def memory_watch() -> Callable[[], None]:
+def memory_watch(fence: Fence) -> Callable[[], None]:
     """A check that raises MemoryError once the process has grown by far more than any board holds."""
     blocks = sys.getallocatedblocks()
     resident = _status_bytes("VmRSS:")
 
     def check() -> None:
-        if sys.getallocatedblocks() - blocks > _WATCHED_BLOCKS:
+        if sys.getallocatedblocks() - fence.own_blocks - blocks > _WATCHED_BLOCKS:
             raise MemoryError("memory allocation failed, allocating 32 bytes")
         now = _status_bytes("VmRSS:") if resident is not None else None
         if now is not None and resident is not None and now - resident > _WATCHED_BYTES:

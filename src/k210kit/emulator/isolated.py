@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from k210kit import errors
 from k210kit.emulator.request import RunRequest
-from k210kit.emulator.run import HeapReport, RunResult
+from k210kit.emulator.result import HeapReport, RunResult
 from k210kit.errors import KitError
 
 __all__ = ["run"]

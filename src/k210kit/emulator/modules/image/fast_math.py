@@ -11,7 +11,19 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COSINES", "SINES", "arc_tangent", "arc_tangent2", "cube_root", "exponential", "power", "saturated", "whole"]
+__all__ = [
+    "COSINES",
+    "SINES",
+    "arc_tangent",
+    "arc_tangent2",
+    "arc_tangents2",
+    "cube_root",
+    "exponential",
+    "logarithm",
+    "power",
+    "saturated",
+    "whole",
+]
 
 _F = np.float32
 Floats = NDArray[np.float32]
@@ -45,15 +57,22 @@ def arc_tangent(x: Floats) -> Floats:
     return made
 
 
-def arc_tangent2(upper: float, lower: float) -> np.float32:
+def arc_tangents2(y: Floats, x: Floats) -> Floats:
     """atan2 as the firmware has it: from 0 to two pi, and -pi straight down."""
-    y, x = _F(upper), _F(lower)
-    if x == 0:
-        return _F(0) if y == 0 else _PI if y > 0 else -_PI
-    quotient = arc_tangent(np.array([y / x if (x > 0 and y >= 0) or (x < 0 and y < 0) else -y / x], _F))[0]
-    if x > 0:
-        return _F(quotient if y >= 0 else _F(2) * _PI - quotient)
-    return _F(_PI - quotient if y >= 0 else _PI + quotient)
+    y, x = np.broadcast_arrays(np.asarray(y, _F), np.asarray(x, _F))
+    safe = np.where(x == 0, _F(1), x)
+    same = (x > 0) & (y >= 0) | (x < 0) & (y < 0)
+    quotient = arc_tangent((np.where(same, y, -y) / safe).astype(_F))
+    right = np.where(y >= 0, quotient, _F(2) * _PI - quotient)
+    left = np.where(y >= 0, _PI - quotient, _PI + quotient)
+    upright = np.where(y == 0, _F(0), np.where(y > 0, _PI, -_PI))
+    made: Floats = np.where(x > 0, right, np.where(x < 0, left, upright)).astype(_F)
+    return made
+
+
+def arc_tangent2(y: float, x: float) -> np.float32:
+    """`arc_tangents2` of one point."""
+    return _F(arc_tangents2(np.array([y], _F), np.array([x], _F))[0])
 
 
 def power(base: Floats, exponent: float) -> Floats:
@@ -61,6 +80,15 @@ def power(base: Floats, exponent: float) -> Floats:
     bits = np.asarray(base, _F).view(np.int32).astype(np.int64)
     scaled = _F(exponent) * (bits - 1064866805).astype(_F) + _F(1064866805)
     return whole(scaled).astype(np.int32).view(_F)
+
+
+def logarithm(x: Floats) -> Floats:
+    """ln, from the bits of a float and a rational correction of its mantissa."""
+    bits = np.asarray(x, _F).view(np.uint32)
+    mantissa = ((bits & 0x007FFFFF) | 0x3F000000).view(_F)
+    binary = bits.astype(_F) * _F(1.1920928955078125e-7) - _F(124.22551499) - _F(1.498030302) * mantissa
+    made: Floats = _F(0.69314718) * (binary - _F(1.72587999) / (_F(0.3520887068) + mantissa))
+    return made
 
 
 def cube_root(x: Floats) -> Floats:

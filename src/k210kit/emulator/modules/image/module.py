@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.emulator.modules.table import device_module
 
-from .arguments import Arguments, as_array, as_int, as_text
+from .arguments import Arguments, as_array, as_float, as_int, as_text, check_count, require
 from .codecs import check_extension, decode
+from .codes import FAMILIES
 from .colors import gray_to_rgb, lab_to_rgb, rgb_to_gray, rgb_to_lab
+from .fonts import UTF8, font_from
 from .frame import Frame
 from .image import Image as Picture
+from .image import cast
+from .methods.absent import refuse
+from .methods.shapes import EDGE_CANNY, EDGE_SIMPLE, SEARCH_DS, SEARCH_EX
 from .pixels import WORD, Format
+from .text import BUILT_IN
+from .warp import affine_transform, warp_planes
 from .workshop import Workshop
 
 if TYPE_CHECKING:
@@ -22,15 +29,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageModule"]
 
-_SCRIPT_NAMES = {
-    "ASCII",
-    "UTF8",
-    "Image",
-    "rgb_to_lab",
-    "lab_to_rgb",
-    "rgb_to_grayscale",
-    "grayscale_to_rgb",
-}
+# Numbers of the firmware: imlib.h, font.h
+_ALWAYS = {"ASCII": 0, "UTF8": UTF8}
+_FULL = {
+    "SEARCH_EX": SEARCH_EX, "SEARCH_DS": SEARCH_DS, "EDGE_CANNY": EDGE_CANNY, "EDGE_SIMPLE": EDGE_SIMPLE,
+    "CORNER_FAST": 0, "CORNER_AGAST": 1, **FAMILIES,
+    **{name: at for at, name in enumerate((
+        "EAN2", "EAN5", "EAN8", "UPCE", "ISBN10", "UPCA", "EAN13", "ISBN13", "I25", "DATABAR", "DATABAR_EXP",
+        "CODABAR", "CODE39", "PDF417", "CODE93", "CODE128",
+    ))},
+}  # fmt: skip
+_FUNCTIONS = (
+    "Image", "ImageReader", "ImageWriter", "font_free", "font_load", "get_affine_transform", "grayscale_to_rgb",
+    "lab_to_rgb", "rgb_to_grayscale", "rgb_to_lab", "warp_affine_ai",
+)  # fmt: skip
+_FULL_FUNCTIONS = ("HaarCascade", "load_descriptor", "match_descriptor", "save_descriptor")
 _FORMATS = {2: Format.RGB565, 4: Format.GRAYSCALE, 5: Format.JPEG}
 
 
@@ -38,15 +51,17 @@ _FORMATS = {2: Format.RGB565, 4: Format.GRAYSCALE, 5: Format.JPEG}
 class ImageModule:
     """What a script sees as `image`, and the `PictureMaker` of the other modules."""
 
-    ASCII = 0
-    UTF8 = 2
-
     def __init__(self, board: Board) -> None:
         self._workshop = Workshop(board)
+        constants = _ALWAYS | (_FULL if self._workshop.full else {})
+        functions = _FUNCTIONS + (_FULL_FUNCTIONS if self._workshop.full else ())
+        self._shown = sorted((*constants, *functions))
+        for name, value in constants.items():
+            setattr(self, name, value)
 
     def __dir__(self) -> list[str]:
         """What a script sees; the `PictureMaker` is not for it."""
-        return sorted(_SCRIPT_NAMES)
+        return list(self._shown)
 
     # For the other device modules -------------------------------------------------------------------------------
     def from_camera(self, pixels: NDArray[Any], pix_ai: NDArray[np.uint8] | None, pixel_format: int) -> Picture:
@@ -129,3 +144,59 @@ class ImageModule:
 
     def grayscale_to_rgb(self, level: object, /) -> tuple[int, int, int]:
         return gray_to_rgb(as_int(level))
+
+    def font_load(self, *values: Any, **keywords: Any) -> None:
+        """Use a font of the script's own for text: index, width, height, flash address or file name."""
+        if len(values) < 4:
+            check_count(len(values), 4, None, None)
+        index, width, height = (as_int(value) for value in values[:3])
+        if index != UTF8:
+            self._workshop.font = BUILT_IN
+            return
+        self._workshop.font = font_from(self._workshop.board, width, height, values[3]) or self._workshop.font
+
+    def font_free(self, *_values: Any, **_keywords: Any) -> None:
+        self._workshop.font = BUILT_IN
+
+    def get_affine_transform(self, source: object, target: object, /) -> tuple[float, ...]:
+        """The nine numbers of the map that `warp_affine_ai` takes, from up to ten pairs of points."""
+        if not (isinstance(source, list) and isinstance(target, list)):
+            raise OSError("Need input [[x0,y0],[x1,y1],...]\r\n")
+        require(len(source) == len(target), "src len must equal with dst len")
+        require(len(source) <= 10, "must<=10 points")
+        points = [
+            np.array([[as_int(part) & 0xFFFF for part in as_array(point, 2)] for point in side], np.float64)
+            for side in (source, target)
+        ]
+        return tuple(affine_transform(points[0], points[1]))
+
+    def warp_affine_ai(self, source: object, target: object, transform: object, /) -> None:
+        """Fill the target's KPU planes with the source's, seen through an affine map."""
+        numbers = [as_float(part) for part in as_array(transform, 9)]
+        mine, its = cast(source)._frame, cast(target)._frame
+        if mine.format is not its.format:
+            raise ValueError("src_img->bpp != dst_img->bpp")
+        if mine.ai is None or its.ai is None:
+            raise ValueError("only support ai image affine")
+        if mine.format not in (Format.GRAYSCALE, Format.RGB565):
+            raise ValueError("only support grayscale or RGB565 pic")
+        its.ai[...] = warp_planes(mine.ai, its.width, its.height, numbers)
+        self._workshop.spend("bilinear", its.width * its.height)
+
+    def ImageWriter(self, *_values: Any) -> NoReturn:
+        refuse(self._workshop.board, "ImageWriter")
+
+    def ImageReader(self, *_values: Any) -> NoReturn:
+        refuse(self._workshop.board, "ImageReader")
+
+    def HaarCascade(self, *_values: Any, **_keywords: Any) -> NoReturn:
+        refuse(self._workshop.board, "HaarCascade")
+
+    def load_descriptor(self, *_values: Any, **_keywords: Any) -> NoReturn:
+        refuse(self._workshop.board, "load_descriptor")
+
+    def save_descriptor(self, *_values: Any, **_keywords: Any) -> NoReturn:
+        refuse(self._workshop.board, "save_descriptor")
+
+    def match_descriptor(self, *_values: Any, **_keywords: Any) -> NoReturn:
+        refuse(self._workshop.board, "match_descriptor")

@@ -1,7 +1,33 @@
 """What an `Image` can do: a file for each kind of method. Importing them fills the table."""
 
-from . import basic, copying, drawing, files, filters, find, pixelwise, statistics
+from . import (
+    absent,
+    basic,
+    codes,
+    copying,
+    drawing,
+    files,
+    filters,
+    find,
+    geometry,
+    pixelwise,
+    shapes,
+    statistics,
+)
 
 __all__ = ["LOADED"]
 
-LOADED = (basic, copying, drawing, files, filters, find, pixelwise, statistics)
+LOADED = (
+    absent,
+    basic,
+    codes,
+    copying,
+    drawing,
+    files,
+    filters,
+    find,
+    geometry,
+    pixelwise,
+    shapes,
+    statistics,
+)

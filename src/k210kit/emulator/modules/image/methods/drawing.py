@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import draw
-from ..arguments import Arguments, as_float, as_int, as_text, require
+from ..arguments import Arguments, as_array, as_float, as_int, as_text, require
 from ..blend import draw_over
+from ..fast_math import COSINES, SINES
 from ..frame import Frame
 from ..image import Image, cast
 from ..pixels import Format
@@ -156,3 +157,19 @@ def mask_argument(arguments: Arguments, at: int, name: str = "mask") -> Frame | 
     found: Any = arguments.value(at, name)
     given = name in arguments.keywords or at < len(arguments)
     return cast(found).mutable() if given else None
+
+
+@method("draw_keypoints", least=2, full=True)
+def draw_keypoints(image: Image, arguments: Arguments) -> Image:
+    """Draw a circle with a hand for each (x, y, angle)."""
+    canvas, points = image.mutable().data, as_array(arguments.values[0])
+    size, thickness = arguments.integer(2, "size", 10), _thickness(arguments, 3)
+    fill, value = arguments.flag(4, "fill"), _value(image, arguments, 1)
+    for point in points:
+        x, y, angle = (as_int(part) for part in as_array(point, 3))
+        degrees = int(np.fmod(angle, 360))
+        dx, dy = int(COSINES[degrees] * np.float32(size)), int(SINES[degrees] * np.float32(size))
+        draw.draw_line(canvas, x, y, x + dx, y + dy, value, thickness)
+        draw.draw_circle(canvas, x, y, int((size - 2) / 2), value, thickness, fill)
+    image._workshop.spend("draw", len(points) * 4 * abs(size) * max(thickness, 0))
+    return image

@@ -7,50 +7,17 @@ import dataclasses
 import linecache
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import FrameType
 
 from k210kit.emulator.board import Board, Stop
 from k210kit.emulator.interpreter import Interpreter
+from k210kit.emulator.result import HeapReport, RunResult
 from k210kit.emulator.script import decode_source
 from k210kit.emulator.wording import format_traceback, our_traceback
 
-__all__ = ["HeapReport", "RunResult", "run_on"]
+__all__ = ["Printed", "run_on"]
 
 _MOST_PRINTED = 1_000_000  # characters kept of what a script prints
-
-
-@dataclass(kw_only=True)
-class HeapReport:
-    """Memory at the end of a run, in bytes."""
-
-    gc_total: int
-    gc_free: int
-    gc_allocated_per_frame: float | None  # from the second half of the frames; a leak shows as a falling gc_free
-    system_free: int
-    system_lowest_free: int
-    held: dict[str, int]
-
-
-@dataclass(kw_only=True)
-class RunResult:
-    """What `k210kit run` reports."""
-
-    board: str
-    firmware: str
-    frames: int
-    fps_board_estimate: float | None
-    printed: str
-    error: str | None
-    fault: str | None = None  # our own traceback, where the error is the kit's
-    ended: str  # "script", "frames", "seconds", "error", or why it was stopped
-    seconds_board: float
-    seconds_desk: float
-    screens: int
-    heap: HeapReport
-    warnings: list[str] = field(default_factory=list)
-    not_emulated: dict[str, int] = field(default_factory=dict)
-    endpoints: dict[str, str] = field(default_factory=dict)
 
 
 class Printed:
