@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from k210kit.errors import UnsupportedError
 from k210kit.kmodel.arithmetic import cpu
 from k210kit.kmodel.arithmetic.floats import canonical, exp_nearest, expf, fma, fma_sum, running_sum
 from k210kit.kmodel.arithmetic.runtimes import MAIXPY, SDK_FUSED, SDK_STRICT, Runtime
@@ -151,3 +152,16 @@ def test_a_quantised_sum_steps_away_from_its_floor(value: int, shift: int, want:
     signed = cpu.Requantization(offset=value, mul=1, shift=0)
     zero = np.zeros(1, np.uint8)
     assert cpu.quantized_add(zero, zero, signed, nothing, out)[0] == 100 + want
+
+
+@pytest.mark.parametrize("runtime", [MAIXPY, SDK_FUSED, SDK_STRICT])
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 2), (8, 0), (0, 0), (7, 0)])
+def test_fully_connected_of_nothing_is_its_bias(runtime: Runtime, inputs: int, outputs: int) -> None:
+    bias = np.ones(outputs, f32)
+    made = cpu.fully_connected(np.zeros(inputs, f32), np.zeros((outputs, inputs), f32), bias, 0, runtime)
+    assert made.tolist() == bias.tolist()
+
+
+def test_an_empty_map_is_not_resized() -> None:
+    with pytest.raises(UnsupportedError, match="A map of 2x3x0 has no pixel to make 4x4 of"):
+        cpu.resize_nearest(np.zeros((2, 3, 0), np.uint8), 4, 4)

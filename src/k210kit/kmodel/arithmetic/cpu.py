@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from k210kit.errors import UnsupportedError
 from k210kit.kmodel.arithmetic.floats import canonical, fma, fma_sum, running_sum
 from k210kit.kmodel.arithmetic.runtimes import Runtime
 
@@ -201,10 +202,11 @@ def _products(x: Floats, columns: Floats, runtime: Runtime) -> Floats:
     terms = x[:, None].astype(np.float64) * columns
     if not runtime.blocks_of_eight or len(x) % 8:
         return fma_sum(terms)
-    blocks = terms.reshape(-1, 8, columns.shape[1])
+    count, outputs = len(x) // 8, columns.shape[1]
+    blocks = terms.reshape(count, 8, outputs)
     firsts, seconds = x[0::8, None], x[1::8, None] * columns[1::8]  # the first two of a block are summed on their own
     blocks[:, 1] = fma(firsts, columns[0::8], seconds)
-    return fma_sum(blocks[:, 1:].reshape(-1, columns.shape[1]))
+    return fma_sum(blocks[:, 1:].reshape(7 * count, outputs))
 
 
 def flatten(x: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -214,6 +216,8 @@ def flatten(x: NDArray[np.generic]) -> NDArray[np.generic]:
 
 def resize_nearest(x: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
     """[channel, row, column] at another size: pixel `floor(place * in / out)`, the ratio a float32."""
+    if not x.size and height * width:
+        raise UnsupportedError(f"A map of {'x'.join(map(str, x.shape))} has no pixel to make {height}x{width} of.")
     rows, columns = _nearest(x.shape[1], height), _nearest(x.shape[2], width)
     return x[:, rows[:, None], columns]
 
