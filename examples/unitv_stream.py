@@ -41,13 +41,14 @@ class Steering:
         self.fixed = 0
         self.rung = 4
         self.room = 0
-        self.mean = 0
+        self.mean = self.busy = 0
 
     def quality(self):
         return self.fixed or LADDER[self.rung]
 
     def sent(self, size, busy_ms):
-        room = MARGIN * max(1000 / self.rate - busy_ms, 100 / self.rate) * self.baud / 10000
+        self.busy += (busy_ms - self.busy) / (2 * PATIENCE)  # with a thread, single values say little
+        room = MARGIN * max(1000 / self.rate - max(self.busy, 0), 100 / self.rate) * self.baud / 10000
         self.mean += (size - self.mean) / PATIENCE if self.mean else size
         self.room = self.room + 1 if self.mean * GROWTH <= room else 0
         if self.mean > room and self.rung > 0:
@@ -68,6 +69,7 @@ class Line:
         self.baud = FIRST_BAUD
         self.uart = UART(UART.UART1, FIRST_BAUD, 8, 0, 0, timeout=1000, read_buf_len=4096)
         self.sequence = 0
+        self.total = 0  # bytes given to the wire
         self.received = b""
         self.jobs = []
         self.threaded = False
@@ -82,6 +84,9 @@ class Line:
 
     def put(self, kind, parts, baud=0):
         """Send one frame made of several buffers; `baud`: then change to that speed."""
+        self.total += 15
+        for part in parts:
+            self.total += len(part)
         if not self.threaded:
             self.write(kind, parts, baud)
             return
@@ -265,7 +270,7 @@ class Camera:
 
     def run(self):
         last = shown = time.ticks_ms()
-        count = 0
+        count = total = 0
         while True:
             if not OLD_PROTOCOL:
                 self.housekeeping()
@@ -283,9 +288,10 @@ class Camera:
             else:
                 size = self.send(small, boxes, taken, quality)
             now = time.ticks_ms()
-            busy = time.ticks_diff(now, last) - time.ticks_diff(taken, before) - size * 10000 / self.line.baud
-            last = now
-            self.steering.sent(size, max(busy, 0))
+            wire = (self.line.total - total) * 10000 / self.line.baud
+            busy = time.ticks_diff(now, last) - time.ticks_diff(taken, before) - wire
+            last, total = now, self.line.total
+            self.steering.sent(size, busy)
             count += 1
             if count % 4 == 0:  # each picture leaves 38 kB of garbage
                 gc.collect()

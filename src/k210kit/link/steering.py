@@ -29,6 +29,7 @@ class Steering:
     fixed: int = 0  # a quality that was asked for, or 0
     _room: int = 0
     _mean: float = 0.0
+    _busy: float = 0.0
 
     @property
     def quality(self) -> int:
@@ -40,7 +41,8 @@ class Steering:
 
     def sent(self, size: int, busy_seconds: float) -> None:
         """A picture of `size` bytes was sent, its head not counted."""
-        room = self.budget(busy_seconds)
+        self._busy += (busy_seconds - self._busy) / (2 * _PATIENCE)
+        room = self.budget(max(self._busy, 0.0))
         self._mean += (size - self._mean) / _PATIENCE if self._mean else size
         self._room = self._room + 1 if self._mean * _GROWTH <= room else 0
         if self._mean > room and self.rung > 0:
