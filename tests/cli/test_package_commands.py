@@ -17,7 +17,7 @@ def test_swap_pack_and_unpack_list_address_size_and_sha256(tmp_path: Path) -> No
     model.write_bytes(b"\3\0\0\0abc")
     swapped = k210kit("swap", model, tmp_path / "be.kmodel", "--json")
     assert json.loads(swapped.stdout)["files"][0]["size"] == 8
-    assert "1 bytes of ASCII '0' were added" in swapped.stderr
+    assert "filled up with 1 x ASCII '0'" in swapped.stderr
     packed = k210kit("pack", "-o", tmp_path / "a.kfpkg", f"{tmp_path / 'be.kmodel'}@0x300000", "--json")
     (file,) = json.loads(packed.stdout)["files"]
     assert (file["address"], file["size"], len(file["sha256"])) == (0x300000, 8, 64)

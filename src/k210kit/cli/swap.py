@@ -31,6 +31,6 @@ def swap_file(
     """Reverse every 32-bit word of a file, as `kpu.load_flash` wants it; swapping again gives the file back."""
     result = swap(source, target, force=force)
     if result.padded_bytes:
-        note(f"The size was no multiple of 4: {result.padded_bytes} bytes of ASCII '0' were added, as MaixPy does.")
+        note(f"The size was no multiple of 4; it was filled up with {result.padded_bytes} x ASCII '0', as MaixPy does.")
     written = result.files[0]
     show(result, as_json=json, text=f"{target}: {written.size:,} bytes, {_BECAME[result.became]}")

@@ -264,8 +264,8 @@ class Flasher:
         where = f"0x{left[0].address:X}" if left else "the end"
         return DeviceError(
             f"Not finished: {done:,} of {self._plan.size:,} bytes are written. {error} The block at {where} may be "
-            f"half written. Check cable and power, then run the same command with --resume-at {where} (or without it, to "
-            "write everything again)."
+            f"half written. Check cable and power, then run the same command with --resume-at {where} "
+            "(or without it, to write everything again)."
         )
 
     # -- writing
