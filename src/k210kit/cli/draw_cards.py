@@ -23,6 +23,8 @@ def draw_cards(
         Literal["detect", "classify"], typer.Option(help="Boxes (Pascal VOC), or a folder per class.")
     ] = "detect",
     cards: Annotated[Literal["numbers", "symbols", "all"], typer.Option(help="Which cards.")] = "numbers",
+    labels: Annotated[str | None, typer.Option(metavar="A,B,...", help="Only these cards of them.")] = None,
+    near: Annotated[bool, typer.Option("--near", help="One card a picture, held up to the camera.")] = False,
     size: Annotated[str, typer.Option(metavar="WxH", help="Of the pictures.")] = "320x240",
     seed: Annotated[int, typer.Option(help="The same seed, the same pictures.")] = 0,
     pdf: Annotated[Path | None, typer.Option(metavar="FILE.pdf", help="The cards to print and cut out.")] = None,
@@ -35,11 +37,21 @@ def draw_cards(
     from k210kit.training.cards import DECKS, write_cards, write_sheets
     from k210kit.training.options import parse_size
 
+    chosen = tuple(labels.split(",")) if labels else None
     written: tuple[Path, ...] = ()
     if folder is not None:
         with progress("drawing") as bar:
             written = write_cards(
-                folder, task=task, count=count, deck=cards, size=parse_size(size), seed=seed, force=force, progress=bar
+                folder,
+                task=task,
+                count=count,
+                deck=cards,
+                labels=chosen,
+                near=near,
+                size=parse_size(size),
+                seed=seed,
+                force=force,
+                progress=bar,
             )
     sheets = write_sheets(pdf, deck=cards, force=force) if pdf else 0
     show(
@@ -47,13 +59,13 @@ def draw_cards(
             "folder": folder,
             "pictures": count if folder else 0,
             "files": len(written),
-            "labels": DECKS[cards],
+            "labels": chosen or DECKS[cards],
             "pdf": pdf,
             "sheets": sheets,
         },
         as_json=json,
         text=[
-            *([f"{folder}: {count} pictures of {len(DECKS[cards])} cards"] if folder else []),
+            *([f"{folder}: {count} pictures of {len(chosen or DECKS[cards])} cards"] if folder else []),
             *([f"{pdf}: {sheets} A4 sheets; print them at 100 %"] if pdf else []),
         ],
     )

@@ -24,6 +24,7 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("demo", "Start", "Go the whole way on drawn number cards, on the desk."),
     Command("new-project", "Start", "Make a folder to start from: places for photos, editor tasks, a workflow."),
     Command("draw-cards", "Train", "Draw number and symbol cards as a data set, and print them."),
     Command("train", "Train", "Train a classifier or detector from pictures, down to the bundle for the board."),

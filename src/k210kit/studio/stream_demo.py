@@ -40,6 +40,7 @@ class Detector:
     labels: tuple[str, ...]
     anchors: tuple[float, ...]  # width and height by turns, in cells
     pictures: Path
+    script: str = ""  # the board's program; examples/unitv_stream.py for these labels and anchors if empty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,8 @@ def stream_demo(
         program = build_stick(folder)
         tell("the M5StickC-Plus sketch is compiled")
         detector = detector or drawn_detector(folder)
-        write_whole(folder / "main.py", stream_script(detector.labels, detector.anchors), force=True)
+        script = detector.script or stream_script(detector.labels, detector.anchors)
+        write_whole(folder / "main.py", script, force=True)
         stick = DeskStick.start(program, folder / "display.png", every_ms=20)
         stack.callback(stick.close)
         port = _free_port()
@@ -137,7 +139,7 @@ def stream_demo(
         stack.callback(board.wait)
         line = _connected(port, board)
         stack.callback(line.close)
-        tell("the desk board runs examples/unitv_stream.py")
+        tell("the desk board runs the camera's script")
         watch = _Watch(folder / "display.png", folder, tuple(frames * part // 4 for part in (1, 2, 3, 4)))
 
         def to_stick(data: bytes) -> bytes:

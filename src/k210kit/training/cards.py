@@ -279,6 +279,8 @@ def write_cards(
     task: Task,
     count: int,
     deck: Deck = "numbers",
+    labels: tuple[str, ...] | None = None,
+    near: bool = False,
     size: tuple[int, int] = (320, 240),
     seed: int = 0,
     force: bool = False,
@@ -286,27 +288,32 @@ def write_cards(
 ) -> tuple[Path, ...]:
     """Draw a data set: a folder per class for a classifier, Pascal VOC for a detector (a tenth of it backgrounds).
 
-    Returns the files written. Raises `InputError` on a count or size that cannot be drawn.
+    labels: only these cards of the deck. near: at most one card a picture, held up to the camera. Returns the files
+    written. Raises `InputError` on a count or size that cannot be drawn.
     """
     if not 1 <= count <= 1_000_000:
         raise InputError(f"{count} pictures were asked for; 1 to 1,000,000 can be drawn.")
     if not all(32 <= side <= 4096 for side in size):
         raise InputError(f"The size {size[0]}x{size[1]} is out of reach; 32x32 to 4096x4096 can be drawn.")
+    labels = labels or DECKS[deck]
+    unknown = [label for label in labels if label not in DECKS[deck]]
+    if unknown:
+        raise InputError(f"There is no card {unknown[0]!r} among the {deck}: {', '.join(DECKS[deck])}.")
     written: list[Path] = []
     for number in range(count):
-        for path, data in _files(number, folder, task, DECKS[deck], size, seed):
+        for path, data in _files(number, folder, task, labels, size, seed, near):
             write_whole(path, data, force=force)
             written.append(path)
         progress((number + 1) / count)
     if task == "detect":
         path = folder / "labels.txt"
-        write_whole(path, "".join(f"{label}\n" for label in DECKS[deck]), force=force)
+        write_whole(path, "".join(f"{label}\n" for label in labels), force=force)
         written.append(path)
     return tuple(written)
 
 
 def _files(
-    number: int, folder: Path, task: Task, labels: tuple[str, ...], size: tuple[int, int], seed: int
+    number: int, folder: Path, task: Task, labels: tuple[str, ...], size: tuple[int, int], seed: int, near: bool
 ) -> Iterator[tuple[Path, bytes | str]]:
     rng = np.random.default_rng([seed, number])
     name = f"card_{number:06}"
@@ -314,8 +321,8 @@ def _files(
         label = labels[number % len(labels)]
         yield folder / label / f"{name}.jpg", _jpeg(_one_card(label, size, rng).image, rng)
         return
-    cards = 0 if rng.random() < 0.1 else int(rng.choice([1, 1, 2, 2, 3, 4]))
-    drawn = draw_scene(labels, size=size, rng=rng, cards=cards)
+    cards = 0 if rng.random() < 0.1 else 1 if near else int(rng.choice([1, 1, 2, 2, 3, 4]))
+    drawn = draw_scene(labels, size=size, rng=rng, cards=cards, near=near)
     yield folder / "images" / f"{name}.jpg", _jpeg(drawn.image, rng)
     yield folder / "annotations" / f"{name}.xml", _voc(f"{name}.jpg", drawn)
 

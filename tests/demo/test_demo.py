@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from k210kit.cli.demo import app
+from k210kit.demo import demo
+from k210kit.errors import DeviceError, FileError
+from k210kit.studio.stick import stb_folder
+
+
+def _needs() -> None:
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("the extra 'train' is not installed: the demo trains")
+    try:
+        stb_folder()
+    except DeviceError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.slow
+def test_the_short_demo_goes_the_whole_way(tmp_path: Path) -> None:
+    _needs()
+    result = CliRunner().invoke(app, ["-o", str(tmp_path / "demo"), "--short", "--json"], catch_exceptions=False)
+    made = json.loads(result.stdout)
+    assert [step["name"] for step in made["steps"]] == [
+        "data", "train and compile", "float against kmodel", "fit", "flash", "run on the desk board", "stream",
+        "pictures",
+    ]  # fmt: skip
+    assert {"accuracy_float", "accuracy_kmodel", "bundle", "pictures", "seconds"} <= set(made)
+    assert (Path(made["bundle"]) / "boot.py").is_file()
+    assert (tmp_path / "demo" / "flash.bin").stat().st_size == 16 * 1024 * 1024
+    with Image.open(made["pictures"][0]) as sheet:
+        assert sheet.width > 900
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileError, match="is not of an earlier demo"):
+        demo(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
