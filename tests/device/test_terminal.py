@@ -153,3 +153,29 @@ def test_the_command_does_not_wait_for_keys_without_a_terminal(board: PretendRep
     assert refused.returncode == 2
     assert "needs a terminal to type in" in refused.stderr
     assert k210kit("terminal", "--wipe-files").returncode == 2
+
+
+def test_a_person_at_a_terminal_types_and_sees_the_answer(board: PretendRepl) -> None:
+    import pty
+    import termios
+    import time
+
+    keyboard, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "k210kit", "terminal", "--port", board.device],
+        stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until = time.monotonic() + 20
+    while termios.tcgetattr(slave)[3] & termios.ICANON and time.monotonic() < until:
+        time.sleep(0.02)  # keys pressed before the terminal is raw are thrown away
+    os.write(keyboard, b"print(6 * 7)\r")
+    assert process.stdout is not None
+    shown = b""
+    while not shown.endswith(b"42\r\n>>> ") and time.monotonic() < until:
+        shown += os.read(process.stdout.fileno(), 1024)
+    os.write(keyboard, b"\x1d")
+    process.communicate(timeout=20)
+    os.close(keyboard)
+    os.close(slave)
+    assert process.returncode == 0
+    assert shown.endswith(b"print(6 * 7)\r\n42\r\n>>> ")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from k210kit.cli.output import Force, Json, note, progress, show, table
-from k210kit.device import FlashFile, FlashOptions, SystemPorts, flash, flash_program, open_port, plan_flash
+from k210kit.device import FlashFile, FlashOptions, Port, SystemPorts, flash, flash_program, open_port, plan_flash
 from k210kit.device.keyboard import interact, keys_from_terminal
 from k210kit.device.terminal import FLASH_FOLDER, RemoteFile, Repl
-from k210kit.errors import InputError
+from k210kit.errors import DeviceError, InputError
 from k210kit.files import read_whole, refuse_existing, write_whole
 from k210kit.package import FILE_SYSTEM_ADDRESS, FILE_SYSTEM_BYTES, Entry
 
@@ -45,27 +47,62 @@ def terminal(
     if wipe_files:
         _wipe(port, force=force, json=json)
         return
-    found = SystemPorts(wanted=port).candidates()[0]
-    opened = open_port(found.name, baud)
-    try:
-        repl = Repl(opened)
-        if rescue:
-            moved = repl.rescue(note)
-            text = [f"put aside: {name}" for name in moved] or ["the prompt is back; there was no start-up file"]
-            show({"port": found.name, "put_aside": moved}, as_json=json, text=text)
-        elif push or pull or run or paste or list_files:
-            repl.attach()
+    work = bool(push or pull or run or paste or list_files)
+    if not (work or rescue) and (json or not sys.stdin.isatty()):
+        raise InputError("The prompt needs a terminal to type in. Use --run, --push, --pull or --list here.")
+    if work:
+        with _prompt(port, baud) as (name, repl):
             done = _work(repl, push or [], pull or [], run, paste, list_files, timeout, force)
             repl.leave_raw()
-            show({"port": found.name, **done}, as_json=json, text=_text(done))
-        elif json or not sys.stdin.isatty():
-            raise InputError("The prompt needs a terminal to type in. Use --run, --push, --pull or --list here.")
-        else:
-            note(f"{found.name} at {baud} baud. Ctrl-C stops a script, Ctrl-E pastes, Ctrl-] leaves.")
-            with keys_from_terminal() as key:
-                interact(opened, key, _to_screen)
+        show({"port": name, **done}, as_json=json, text=_text(done))
+        return
+    with _opened(port, baud) as (name, opened):
+        if rescue:
+            moved = Repl(opened).rescue(note)
+            text = [f"put aside: {path}" for path in moved] or ["the prompt is back; there was no start-up file"]
+            show({"port": name, "put_aside": moved}, as_json=json, text=text)
+            return
+        note(f"{name} at {baud} baud. Ctrl-C stops a script, Ctrl-E pastes, Ctrl-] leaves.")
+        with keys_from_terminal() as key:
+            interact(opened, key, _to_screen)
+
+
+@contextmanager
+def _opened(wanted: str | None, baud: int) -> Iterator[tuple[str, Port]]:
+    """The port that was named, or the likeliest one; the others are told."""
+    first, *others = SystemPorts(wanted=wanted).candidates()
+    if others:
+        note("Other ports, for --port: " + ", ".join(other.name for other in others))
+    port = open_port(first.name, baud)
+    try:
+        yield first.name, port
     finally:
-        opened.close()
+        port.close()
+
+
+@contextmanager
+def _prompt(wanted: str | None, baud: int) -> Iterator[tuple[str, Repl]]:
+    """The first port on which a prompt answers: boards with two ports have it on one of them."""
+    failure: DeviceError | None = None
+    for found in SystemPorts(wanted=wanted).candidates():
+        try:
+            port = open_port(found.name, baud)
+        except DeviceError as error:
+            failure = failure or error
+            continue
+        try:
+            repl = Repl(port)
+            try:
+                repl.attach()
+            except DeviceError as error:
+                failure = failure or error
+                continue
+            yield found.name, repl
+            return
+        finally:
+            port.close()
+    assert failure is not None
+    raise failure
 
 
 def _work(
