@@ -15,7 +15,7 @@ from k210kit.firmware.presets import QUESTIONS, answered, changed, preset_settin
 from k210kit.firmware.script_needs import needs_of
 from k210kit.firmware.variants import VARIANTS, settings_of
 
-# the options that the notes' build of 736,192 bytes was made with
+# the options of a build that was reported to have 736,192 bytes (ossan-engineer.blogspot.com/2021/08)
 TINY = """\
 CONFIG_TOOLCHAIN_PATH="/opt/kendryte-toolchain/bin"
 CONFIG_TOOLCHAIN_PREFIX="riscv64-unknown-elf-"
@@ -62,7 +62,7 @@ def test_a_preset_resolves_to_its_own_settings_and_is_without_fault(variant) -> 
     assert checked.nearest in (variant.name, variant.name.replace("tft", "ips"))
 
 
-def test_the_build_of_the_notes_is_predicted_within_3_per_cent() -> None:
+def test_the_reported_build_is_predicted_within_3_per_cent() -> None:
     checked = check_configuration(TINY)
     assert checked.ok
     assert checked.findings == ()
@@ -73,7 +73,7 @@ def test_the_build_of_the_notes_is_predicted_within_3_per_cent() -> None:
 
 
 def test_a_file_copied_without_its_hash_lines_is_recognised() -> None:
-    """As in the notes, whose listing lost them: by Kconfig's rules it says something else than what was built."""
+    """As on the page of that build: by Kconfig's rules the listing says something else than what was built."""
     listing = "".join(line + "\n" for line in TINY.splitlines() if not line.startswith("#"))
     checked = check_configuration(listing)
     assert checked.settings["MAIXPY_NES_ENABLE"] == "y"

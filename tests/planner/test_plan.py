@@ -206,3 +206,23 @@ def test_the_picture_and_the_page_are_written_whole_and_never_over_another(tmp_p
 
 def test_a_name_is_written_into_the_page_as_text() -> None:
     assert "<script>" not in page(plan(Setup(firmware=find("full")), replace(SIZES, name="<script>alert(1)</script>")))
+
+
+def test_sending_pictures_needs_a_passing_buffer_that_may_be_what_is_missing() -> None:
+    full = {"firmware": "full", "load": "flash", "lcd": "none", "camera": "QVGA"}
+    quiet = fit(face_detector(), **full)  # type: ignore[arg-type]
+    sending = fit(face_detector(), **full, streaming=True)  # type: ignore[arg-type]
+    (buffer,) = (item for item in sending.items if item.name.startswith("img.compress"))
+    assert buffer.bytes == 700 * 1024 + 16
+    assert 600_000 < quiet.spare_bytes - sending.spare_bytes < 740_000  # run_yolo2 takes 48,000 at another time
+    small = fit(face_detector(), firmware="minimum_with_ide", streaming=True)
+    assert [item.bytes for item in small.items if item.name.startswith("img.compress")] == [300 * 1024 + 16]
+    tight = fit(yolo_on_mobilenet(1), firmware="full", lcd="none", streaming=True)
+    assert not tight.fits
+    assert "Please reduce the resolution" in tight.verdict
+    assert fit(yolo_on_mobilenet(1), firmware="full", lcd="none").fits
+
+
+def test_run_yolo2_takes_and_gives_back_what_its_boxes_need() -> None:
+    items = {item.name: item.bytes for item in fit(face_detector(), firmware="full").items if item.passing}
+    assert items == {"run_yolo2: boxes": 24_016, "run_yolo2: probabilities": 12_016, "run_yolo2: order": 12_016}

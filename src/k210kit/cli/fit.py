@@ -14,6 +14,7 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 _BLOCKS = 72  # characters of a bar
+_LEGEND = 78  # characters of a line below it
 
 
 @app.command(epilog="Example: `k210kit fit m.kmodel --firmware m5stickv --load flash`")
@@ -139,16 +140,20 @@ def _bar(bar: Any) -> list[Any]:  # Any: a Bar; rich texts
     from k210kit.planner.bars import COLOURS
 
     plain = not console().is_terminal
-    line, legend = Text(), Text()
+    line, legend = Text(), [Text()]
     for number, segment in enumerate(bar.segments):
         cells = max(1, round(_BLOCKS * segment.bytes / bar.drawn)) if segment.bytes > bar.drawn / 500 else 0
         letter = "·" if segment.group == "free" else "!" if segment.group == "too much" else chr(ord("a") + number % 26)
         style = COLOURS[segment.group]
         line.append((letter if plain else "█") * cells, style=style)
-        if cells:
-            legend.append(f"{letter if plain else '■'} ", style=style)
-            legend.append(f"{segment.name} {segment.bytes:,}   ")
-    return [f"{bar.title}, {bar.total:,} bytes", line, legend]
+        if not cells:
+            continue
+        words = f"{segment.name} {segment.bytes:,}   "
+        if len(legend[-1]) + len(words) > _LEGEND:
+            legend.append(Text())
+        legend[-1].append(f"{letter if plain else '■'} ", style=style)
+        legend[-1].append(words)
+    return [f"{bar.title}, {bar.total:,} bytes", line, *legend]
 
 
 def _escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -63,6 +64,8 @@ def bars(result: Fit) -> tuple[Bar, ...]:
 
 def _bar(title: str, total: int, items: Iterable[Item], places: tuple[str, ...]) -> Bar:
     chosen = [item for item in items if item.where in places]
+    largest = _largest_call(chosen)
+    chosen = [item for item in chosen if not item.fits or item.passing in ("", largest)]
     segments = [Segment(name=item.name, group=_group(item), bytes=item.bytes) for item in chosen if item.fits]
     free = total - sum(segment.bytes for segment in segments)
     if free > 0:
@@ -72,6 +75,15 @@ def _bar(title: str, total: int, items: Iterable[Item], places: tuple[str, ...])
         over = max(item.bytes - max(free, 0), 1)
         segments.append(Segment(name=f"too much: {item.name}", group="too much", bytes=over))
     return Bar(title=title, total=total, segments=tuple(segments))
+
+
+def _largest_call(items: list[Item]) -> str:
+    """Of the calls that give back what they take, the one that takes most: the others come before or after it."""
+    taken: Counter[str] = Counter()
+    for item in items:
+        if item.passing and item.fits:
+            taken[item.passing] += item.bytes
+    return max(taken, key=lambda call: taken[call], default="")
 
 
 def _group(item: Item) -> str:

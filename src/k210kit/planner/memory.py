@@ -39,6 +39,7 @@ MISCELLANEOUS_UNCERTAINTY = 30_000
 _GC_TABLES = 0.012  # of the GC heap: 3 bytes of tables per 8 blocks of 32 bytes
 _SCRIPT_BYTES = 48_000
 _SCRIPT_UNCERTAINTY = 24_000
+_COMPRESS_FULL, _COMPRESS_MINIMUM = 700 * 1024, 300 * 1024
 _FIRST_BUFFER = "buffer for the largest layer"
 _HANDLE, _CONTEXT, _HEADER_BUFFER, _SLACK = 1, 192, 4352, 256
 
@@ -56,6 +57,7 @@ class Setup:
     lcd: tuple[int, int] | None = None
     gc_heap_bytes: int | None = None  # None: the firmware's own
     model_first: bool = False
+    streaming: bool = False  # the script calls img.compress, to send pictures
     resized_to: tuple[int, int] | None = None  # the script makes a picture of that size and calls pix_to_ai
 
     @property
@@ -74,6 +76,7 @@ class Item:
     uncertainty_bytes: int = 0
     fits: bool = True
     error: str = ""
+    passing: str = ""  # the call that takes it and gives it back, "" for what is kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +186,7 @@ def _run(setup: Setup, sizes: ModelSizes, end: int) -> tuple[list[Item], int, in
     parts = [_load_model, _start_camera, _start_lcd] if setup.model_first else [_start_camera, _start_lcd, _load_model]
     for part in parts:
         part(tally, setup, sizes)
+    _passing_buffers(tally, setup, sizes)
     needed = sum(chunk_size(size) for _, size in model_mallocs(sizes, setup.load))
     tally.items += _gc_items(setup, boot.gc_heap_bytes)
     tally.items += _kpu_items(sizes)
@@ -275,6 +279,41 @@ def _load_model(tally: _Tally, setup: Setup, sizes: ModelSizes) -> None:
         fits = _allocate(tally, f"model: {name}", size, error, "executed in MaixPy's library")
         if not fits and name != _FIRST_BUFFER:  # of two buffers the library tries the second too
             return
+
+
+def _passing_buffers(tally: _Tally, setup: Setup, sizes: ModelSizes) -> None:
+    """What a call takes and gives back: run_yolo2 for its boxes, img.compress for its work."""
+    boxes, classes = sizes.yolo_boxes, sizes.yolo_classes
+    if boxes:
+        error, source = "ValueError: region_layer_init err!", "sipeed_yolo2.c of MaixPy"
+        arrays = (("boxes", 16 * boxes), ("probabilities", 4 * boxes * (classes + 1)), ("order", 8 * boxes))
+        _pass(tally, "run_yolo2", arrays, error, source)
+    if setup.streaming:
+        size = _COMPRESS_FULL if "find_blobs" in setup.firmware.features else _COMPRESS_MINIMUM
+        error = "MemoryError: Out of Memory! Please reduce the resolution"
+        _pass(tally, "img.compress", (("work", size),), error, "fb_alloc.c of MaixPy")
+
+
+def _pass(tally: _Tally, call: str, parts: tuple[tuple[str, int], ...], error: str, source: str) -> None:
+    held = []
+    for what, size in parts:
+        address = tally.heap.malloc(size)
+        fits = address is not None
+        tally.items.append(
+            Item(
+                name=f"{call}: {what}",
+                where="system heap",
+                bytes=chunk_size(size),
+                source=source,
+                fits=fits,
+                error="" if fits else error,
+                passing=call,
+            )
+        )
+        if address is not None:
+            held.append(address)
+    for address in held:
+        tally.heap.free(address)
 
 
 def _gc_items(setup: Setup, gc_heap: int) -> list[Item]:

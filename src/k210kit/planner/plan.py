@@ -62,8 +62,8 @@ def fit(
     """Say whether a kmodel fits beside a script on a firmware, and how fast the loop runs.
 
     `firmware` is a name of the catalogue, a .bin file, a .mk configuration, or a `Firmware`. `lcd` is a size, "none",
-    or "default" for the firmware's own. With `streaming` the one estimate counts the `stream` of pictures on the UART;
-    the table of `speeds` has both.
+    or "default" for the firmware's own. With `streaming` the buffer of img.compress is counted, and the one estimate
+    counts the `stream` of pictures on the UART; the table of `speeds` has both.
     """
     chosen = firmware if isinstance(firmware, Firmware) else resolve(firmware)
     screen = (chosen.lcd_width, chosen.lcd_height) if lcd == "default" else frame_size(lcd)
@@ -75,12 +75,13 @@ def fit(
         lcd=screen,
         gc_heap_bytes=gc_heap,
         model_first=model_first,
+        streaming=streaming,
         resized_to=frame_size(resized_to),
     )
     if isinstance(model, Kmodel):
-        return plan(setup, sizes_of(model), model, needs=needs, stream=stream, streaming=streaming)
+        return plan(setup, sizes_of(model), model, needs=needs, stream=stream)
     loaded = load_kmodel(Path(model))
-    return plan(setup, sizes_of(loaded, Path(model).name), loaded, needs=needs, stream=stream, streaming=streaming)
+    return plan(setup, sizes_of(loaded, Path(model).name), loaded, needs=needs, stream=stream)
 
 
 def plan(
@@ -90,7 +91,6 @@ def plan(
     *,
     needs: frozenset[str] = frozenset(),
     stream: Stream | None = None,
-    streaming: bool = False,
 ) -> Fit:
     """As `fit`, from figures alone; without a `model` there are no times."""
     batch = best_batch(sizes)
@@ -98,7 +98,7 @@ def plan(
     dangers = tuple(hazards(setup, sizes, model, batch))
     good = made.fits and not any(row.level == "stops" for row in dangers)
     rows = speeds(setup, sizes, model, stream, batch) if model else ()
-    chosen = _nearest(rows, setup, streaming)
+    chosen = _nearest(rows, setup)
     return Fit(
         model=sizes,
         firmware=setup.firmware.name,
@@ -129,9 +129,9 @@ def _call(setup: Setup, sizes: ModelSizes) -> str:
     return load_flash_call(sizes, dual=setup.load == "flash-dual")
 
 
-def _nearest(rows: tuple[Speed, ...], setup: Setup, stream: bool) -> Speed | None:
+def _nearest(rows: tuple[Speed, ...], setup: Setup) -> Speed | None:
     wanted = setup.firmware.sensor_hz or 24_000_000
-    fitting = [row for row in rows if row.load == setup.load and row.stream == stream]
+    fitting = [row for row in rows if row.load == setup.load and row.stream == setup.streaming]
     return min(fitting, key=lambda row: abs(row.sensor_hz - wanted), default=None)
 
 
