@@ -67,6 +67,7 @@ def simulate(
     _write_arrays(trace, traced, force=force)
     for text in warnings:
         note(f"warning: {text}")
+    written = [path for path in (output, trace) if path]
     show(
         {
             "model": model,
@@ -76,15 +77,15 @@ def simulate(
             "milliseconds": milliseconds,
             "warnings": warnings,
             **({"layers": told} if layers else {}),
-            "written": [path for path in (output, trace) if path],
+            "written": written,
         },
         as_json=json,
-        text=[
-            *_layer_tables(inputs, told),
-            _result_table(inputs, results, milliseconds),
-            *(f"{path} written" for path in (output, trace) if path),
-        ],
+        text=[*_layer_tables(inputs, told), _result_table(inputs, results, milliseconds), *_named(written)],
     )
+
+
+def _named(written: list[Path]) -> list[str]:
+    return [f"{path} written" for path in written]
 
 
 def _write_arrays(path: Path | None, arrays: dict[str, Array], *, force: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def _halves(whole: Plan | None) -> tuple[Plan, ...]:
     return whole.of_channels(0, middle), whole.of_channels(middle, len(whole.scale))
 
 
-def _runner(accelerate: bool):  # type: ignore[no-untyped-def]
+def _runner(accelerate: bool) -> Callable[[Plan, Bytes], Bytes]:
     if accelerate:
         from k210kit.kmodel.arithmetic import jit
 
