@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from k210kit.emulator.card import Card
+from k210kit.emulator.card import Card, FlashChip
 from k210kit.emulator.clock import Clock
 from k210kit.emulator.gc_heap import GcHeap
 from k210kit.emulator.modules.image import ImageModule
@@ -28,6 +28,8 @@ class Bench:
     heap: SystemMemory
     clock: Clock = field(default_factory=Clock)
     printed: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    flash: FlashChip = field(default_factory=FlashChip)
     image: Any = None
 
     def print(self, text: str) -> None:
@@ -41,6 +43,9 @@ class Bench:
 
     def warn(self, text: str) -> None:
         self.printed.append(text)
+
+    def not_emulated(self, what: str) -> None:
+        self.absent.append(what)
 
 
 @pytest.fixture
