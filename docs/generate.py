@@ -11,7 +11,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import commands_page, errors_page, firmware_page, flash_map_page, kmodel_page, link_layout, link_page
+from docs import (
+    commands_page,
+    errors_page,
+    firmware_page,
+    flash_map_page,
+    kmodel_page,
+    link_layout,
+    link_page,
+    maixpy_page,
+)
 
 DOCS = Path(__file__).resolve().parent
 
@@ -23,6 +32,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/link-protocol.md": link_page.page,
     "../receivers/stickc_plus/layout.h": link_layout.header,
     "reference/kmodel-v3.md": kmodel_page.page,
+    "reference/maixpy.md": maixpy_page.page,
 }
 
 

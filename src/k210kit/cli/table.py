@@ -33,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("compile", "Model", "Compile a TFLite, ONNX or Keras model to a kmodel V3."),
     Command("simulate", "Model", "Run a kmodel bit for bit, as a K210 would."),
     Command("run", "Board", "Run a MaixPy script on the desk, with the board's memory, time and errors."),
+    Command("stubs", "Board", "Write type stubs of MaixPy's modules for an editor."),
     Command("view", "Board", "Show a camera's stream: a live page, the terminal, files, or a camera for `run`."),
     Command("stream-demo", "Board", "Send a moving face from the desk camera to the StickC on the desk, and to a page."),
     Command("flash", "Board", "Write a program, a model or a package to a board's flash."),

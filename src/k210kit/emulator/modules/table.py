@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from k210kit.errors import UnsupportedError
 
@@ -121,6 +122,9 @@ def instance(board: Board, name: str) -> Any:  # Any: each module is its own cla
     return made
 
 
+_BOARDS: WeakKeyDictionary[ModuleType, Board] = WeakKeyDictionary()  # kept out of the script's sight
+
+
 class DeviceModuleObject(ModuleType):
     """What a script holds after `import name`: the public names of the module's instance."""
 
@@ -129,6 +133,17 @@ class DeviceModuleObject(ModuleType):
         self.__dict__.clear()
         self.__dict__["__name__"] = name
         self.__dict__.update(public_names(instance(board, name)))
+        _BOARDS[self] = board
+
+    def __getattr__(self, name: str) -> Any:  # Any: never returns
+        """A name that is not there: only on a board, or nowhere."""
+        from k210kit.emulator.stubs import is_only_on_the_board
+
+        module = self.__dict__["__name__"]
+        if is_only_on_the_board(module, name):
+            _BOARDS[self].not_emulated(f"{module}.{name}")
+            raise NotEmulatedError(f"{module}.{name} is in the firmware, but not in the emulator. Try it on the board.")
+        raise AttributeError(f"'module' object has no attribute '{name}'")
 
     def __repr__(self) -> str:
         return f"<module '{self.__name__}'>"
