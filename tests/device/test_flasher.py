@@ -195,3 +195,12 @@ def test_pyserial_and_real_time_do_as_well(plan: FlashPlan) -> None:
         result = flash(plan, SystemPorts(wanted=pty_board.device), placeholder_program)
     assert holds(chip, plan)
     assert (result.port, result.baud) == (pty_board.device, 1_500_000)
+
+
+def test_a_started_micropython_is_heard() -> None:
+    program = b"\x21\xa8\xef\xbe\xad\xde" + bytes(5000) + b"MicroPython v0.6.2-84 on 2022-08-26; Sipeed_M1\0"
+    made = plan_flash([FlashFile(name="maixpy.bin", address=0, data=wrap(program))])
+    port = VirtualPort(FlashChip())
+    result = flash(made, VirtualSource(port), placeholder_program)
+    assert result.started == "MicroPython v0.6.2-84 on 2022-08-26; Sipeed_M1"
+    assert result.seconds < port.clock.now() - 1.0

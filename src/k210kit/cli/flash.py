@@ -87,4 +87,5 @@ def _text(plan: FlashPlan, result: Flashed) -> list[Any]:  # Any: whatever rich 
         f"{result.written:,} bytes onto {result.board} at {result.port} in {result.seconds:.1f} s, "
         f"{result.baud:,} baud, {result.bytes_per_second / 1024:.1f} KiB/s{retold}",
         f"verified: {result.verified_by}",
+        *([f"started: {result.started}"] if result.started else []),
     ]

@@ -9,6 +9,7 @@ A block that was answered for is done and not sent again; the one that was under
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,6 +32,8 @@ SMALLEST_PIECE_BYTES = 4096
 ROUNDS_OF_RESETTING = 3
 MOST_RECONNECTS = len(SPEEDS) + 3  # without a block written in between
 POLL_SECONDS = 0.5
+START_SECONDS = 3.0
+_GREETING = re.compile(rb"MicroPython v[^\r\n\0]{1,100}[\r\n]")
 VERIFIED_BY = (
     "the board checked the CRC-32 of every block before writing it and answered when the chip was done; "
     "the K210's flash program cannot read the flash back"
@@ -96,7 +99,8 @@ class Flashed:
     """What was done. `written` are the bytes sent to the flash; `baud` is the speed at the end; `bytes_per_second` is
     that of the writing alone, `seconds` are those of everything.
 
-    `verified` is True when every block was checked; `verified_by` says by what.
+    `verified` is True when every block was checked; `verified_by` says by what. `started` is the greeting of a
+    MicroPython that was flashed and started, empty if none was heard.
     """
 
     port: str
@@ -105,6 +109,7 @@ class Flashed:
     written: int
     verified: bool
     verified_by: str
+    started: str
     seconds: float
     bytes_per_second: float
     reconnects: int
@@ -332,17 +337,20 @@ class Flasher:
         done = sum(block.size for block in self._plan.blocks if block.number in self._done)
         return done / max(self._plan.size, 1)
 
-    def _restart(self, session: Session) -> None:
+    def _restart(self, session: Session) -> str:
         try:
             session.reboot(self._sequence)
+            if self._plan.files[0].address == 0:
+                return session.listen(_GREETING, START_SECONDS)
         except PortLost:  # everything is written; the board is merely not restarted
             self._event("All is written, but the board did not restart: press RESET, or plug it in again.")
+        return ""
 
     def _result(self, session: Session) -> Flashed:
         assert self._found is not None
         speed = self._speed()
-        if self._options.restart:
-            self._restart(session)
+        seconds = self._clock.now() - self._started
+        started = self._restart(session) if self._options.restart else ""
         return Flashed(
             port=self._found.name,
             board=self._board,
@@ -350,7 +358,8 @@ class Flasher:
             written=self._written_here,
             verified=True,
             verified_by=VERIFIED_BY,
-            seconds=self._clock.now() - self._started,
+            started=started,
+            seconds=seconds,
             bytes_per_second=speed,
             reconnects=self._reconnects,
             files=self._plan.entries,

@@ -7,6 +7,7 @@ side is known only from what kflash sends and accepts. docs/design/flashing.md l
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections import deque
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from k210kit.hardware import GENERAL_MEMORY_BYTES, PROGRAM_MARK, PROGRAM_MARK_AT
-from k210kit.package import SECTOR_BYTES
+from k210kit.package import SECTOR_BYTES, is_wrapped, unwrap
 
 from .boards import Wiring
 from .flash_chip import BLOCK_BYTES, HALF_BLOCK_BYTES, FlashChip
@@ -27,6 +28,8 @@ __all__ = ["Answer", "Mode", "PretendBoard"]
 STUB_BAUD = 115_200
 RESET_SETTLE_SECONDS = 0.010  # from releasing reset until the chip looks at its boot pin: the RC circuit on the boards
 STUB_START_SECONDS = 0.050
+GREETING_SECONDS = 1.0
+_GREETING = re.compile(rb"MicroPython v[^\0\n]{1,80}")
 CRC_SECONDS_PER_BYTE = 0.2e-6  # a loop over the bits, at an estimated 70 instructions a byte and 400 MHz
 BUFFER_BYTES = 0x40000
 MOST_PACKET_BYTES = 0x10010
@@ -198,6 +201,13 @@ class PretendBoard:
             self._answer(operation, result, self._busy_until)
             if operation == Flash.REBOOT and result == Result.OK:
                 self.mode = Mode.RUNNING
+                self._start(self._busy_until)
+
+    def _start(self, at: float) -> None:
+        """Run what the flash holds: a whole MicroPython greets after a moment."""
+        flash = self.chip.read(0, GENERAL_MEMORY_BYTES)
+        if is_wrapped(flash) and (greeting := _GREETING.search(unwrap(flash))):
+            self.answers.append(Answer(at + GREETING_SECONDS, greeting.group() + b"\r\n", ROM_BAUD))
 
     def _operate(
         self, operation: Flash, buffer: bytes, checksum: int, address: int, length: int, first: int, at: float

@@ -13,6 +13,7 @@ So no answer is believed by itself:
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -215,6 +216,17 @@ class Session:
                 return
         if sequence is not None:
             self.reset(sequence.to_boot)
+
+    def listen(self, pattern: re.Pattern[bytes], seconds: float) -> str:
+        """What a started program says at 115,200 baud, as far as it fits `pattern`; empty if nothing does in time."""
+        self._set_baud(ROM_BAUD)
+        heard = b""
+        until = self._clock.now() + seconds
+        while self._clock.now() < until:
+            heard += self._read_some(READ_SLICE_SECONDS)
+            if found := pattern.search(heard):
+                return found.group().decode(errors="replace").strip()
+        return ""
 
     def _greet(self) -> None:
         if not self._sync():

@@ -75,7 +75,7 @@ class VirtualPort:
         self._dtr = self._rts = True
         self._line_free = 0.0
         self._board_line_free = 0.0
-        self._received: deque[tuple[float, int]] = deque()
+        self._received: deque[tuple[float, int, int]] = deque()  # when, what, how fast it was sent
         self._unplugged_at: float | None = None
         self.board.lines(True, True, 0.0)
 
@@ -88,6 +88,9 @@ class VirtualPort:
     @baudrate.setter
     def baudrate(self, value: int) -> None:
         self._pull()
+        now = self.clock.now()
+        here = [(at, self._as_heard(byte, baud), value) for at, byte, baud in self._received if at <= now]
+        self._received = deque([*here, *(row for row in self._received if row[0] > now)])
         self._baudrate = value
 
     @property
@@ -134,9 +137,9 @@ class VirtualPort:
         self._pull()
         taken = bytearray()
         while len(taken) < size and self._received and self._received[0][0] <= deadline:
-            at, byte = self._received.popleft()
+            at, byte, baud = self._received.popleft()
             self.clock.move_to(at)
-            taken.append(byte)
+            taken.append(self._as_heard(byte, baud))
         if len(taken) < size:
             self.clock.move_to(deadline)
         return bytes(taken)
@@ -146,7 +149,7 @@ class VirtualPort:
         self._check_plugged()
         self._pull()
         now = self.clock.now()
-        return sum(1 for at, _ in self._received if at <= now)
+        return sum(1 for row in self._received if row[0] <= now)
 
     def reset_input_buffer(self) -> None:
         self._check_plugged()
@@ -216,13 +219,17 @@ class VirtualPort:
         silent = self.faults.silent_after is not None and self.bytes_sent >= self.faults.silent_after
         while answers:
             answer = answers.popleft()
-            data = self._disturb(answer.data if _fits(self._baudrate, answer.baud) else bytes(len(answer.data)))
+            data = self._disturb(answer.data)
             at = max(answer.at, self._board_line_free)
             for index, byte in enumerate(data):
                 arrived = at + (index + 1) * BITS_PER_BYTE / answer.baud + USB_LATENCY_SECONDS
                 if not silent:
-                    self._received.append((arrived, byte))
+                    self._received.append((arrived, byte, answer.baud))
             self._board_line_free = at + len(data) * BITS_PER_BYTE / answer.baud
+
+    def _as_heard(self, byte: int, baud: int) -> int:
+        """A byte at another speed than the port's is read as something else."""
+        return byte if _fits(self._baudrate, baud) else 0
 
     def _disturb(self, data: bytes) -> bytes:
         faults = self.faults
