@@ -30,6 +30,7 @@ SYNC = b"\xff\x4b"
 LADDER = (3, 4, 5, 7, 10, 13, 17, 22, 28, 35, 45, 55, 65, 75, 85)
 PATIENCE, GROWTH, MARGIN = 4, 1.25, 0.9
 CAPABILITY_MS, HEAD_MS, SILENCE_MS = 2000, 10000, 3000
+SNAPSHOT_MS = 13  # what snapshot may take for itself; beyond it waits for the sensor
 
 
 class Steering:
@@ -289,7 +290,8 @@ class Camera:
                 size = self.send(small, boxes, taken, quality)
             now = time.ticks_ms()
             wire = (self.line.total - total) * 10000 / self.line.baud
-            busy = time.ticks_diff(now, last) - time.ticks_diff(taken, before) - wire
+            waited = max(time.ticks_diff(taken, before) - SNAPSHOT_MS, 0)
+            busy = time.ticks_diff(now, last) - waited - wire
             last, total = now, self.line.total
             self.steering.sent(size, busy)
             count += 1

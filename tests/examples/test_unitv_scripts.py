@@ -55,9 +55,9 @@ def test_the_older_protocol_is_a_switch() -> None:
 
 def test_quality_steers_to_the_wanted_rate() -> None:
     port = Port(Clock())
-    run("unitv_stream.py", 200, port)
+    run("unitv_stream.py", 80, port)
     pictures = [one for one in events(bytes(port.sent)) if isinstance(one, Shown)]
-    assert 200 / port.clock.now * 1000 >= 7.4
+    assert 80 / port.clock.now * 1000 >= 7.4
     assert pictures[-1].quality in steering.LADDER
 
 
@@ -77,7 +77,7 @@ def test_it_goes_up_to_1_500_000_baud_with_a_receiver_and_reaches_the_sensors_ra
     port, receiver = Port(Clock()), Receiver()
     _with_receiver(port, receiver)
     receiver.command(CommandKind.BAUD, 1_500_000, 0.0)
-    run("unitv_stream.py", 300, port)
+    run("unitv_stream.py", 160, port)
     assert port.baud == receiver.speed.baud == 1_500_000
     assert receiver.rate > 15
     assert receiver.counts.damaged == 0
@@ -92,7 +92,7 @@ def test_it_falls_back_when_the_receiver_is_gone() -> None:
         return b"" if port.clock.now > 2000 else answer(data, baud)
 
     answer, port.far_end = port.far_end, cut
-    run("unitv_stream.py", 200, port)
+    run("unitv_stream.py", 120, port)
     assert port.baud == 115_200
 
 

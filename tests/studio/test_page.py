@@ -122,7 +122,7 @@ def test_which_hosts_are_ours(asked: str, bound: str, ours: bool) -> None:
 def test_the_page_shows_the_face_its_box_and_the_figures_in_chromium(tmp_path: Path) -> None:
     album = Album(tmp_path / "set", recording=False)
     with DeskCamera(rate=20) as camera, page_of(camera, album) as page, Browser(page.address) as browser:
-        browser.wait_for("Number(document.body.dataset.shown) > 30")
+        browser.wait_for("Number(document.body?.dataset.shown) > 30")
         colours = browser.value("""(() => {
             const data = pen.getImageData(0, 0, canvas.width, canvas.height).data, found = {};
             for (let i = 0; i < data.length; i += 4) {

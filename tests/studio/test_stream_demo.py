@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import k210kit
-from k210kit.errors import DeviceError
+from k210kit.cli.stream_demo import app
+from k210kit.errors import DeviceError, FileError
 from k210kit.studio.drawn_faces import ANCHORS, FACE, LABELS, draw_room
 from k210kit.studio.stick import build_stick
 from k210kit.studio.stream_demo import Detector, drawn_detector, stream_demo, stream_script
@@ -60,3 +62,10 @@ def test_boxes_move_on_the_sticks_display(detector: Detector, tmp_path: Path) ->
         assert len(green[0]) > 200
         places.append(green[1].mean())
     assert abs(places[1] - places[0]) > 10
+
+
+def test_a_folder_of_the_users_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(FileError, match="exists and is not of an earlier stream-demo"):
+        CliRunner().invoke(app, ["-o", str(tmp_path)], catch_exceptions=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
