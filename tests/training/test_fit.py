@@ -125,7 +125,9 @@ def test_the_fast_forward_pass_gives_keras_numbers(tmp_path: Path) -> None:
             weight.assign(weight + 0.05 * np.random.default_rng(1).random(weight.shape))
         x = normalised(np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8))
         wanted = model(x, training=False).numpy()
-        assert np.allclose(forward(model, x, training=False).numpy(), wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max())
+        assert np.allclose(
+            forward(model, x, training=False).numpy(), wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()
+        )
         model.get_layer("dropout").rate = 0.0
         before = model.get_weights()
         wanted = model(x, training=True).numpy()

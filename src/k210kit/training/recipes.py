@@ -89,6 +89,7 @@ def _detector(pretrained: bool, pictures: int) -> Phase:
             name="training",
             epochs=_views(16000, pictures, 10, 150),
             rate=1e-3,
+            batch=16,
             warm_up=2.0,
             frozen_until="conv_pw_3_relu",
             frozen_norm=("conv",),
