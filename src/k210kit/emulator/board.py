@@ -102,6 +102,7 @@ class Counters:
 
     frames: int = 0
     screens: int = 0
+    screens_since_frame: int = 0
     last_picture: float = 0.0  # board time of the newest frame or screen
     frame_times: list[float] = field(default_factory=list)
     allocated_bytes_per_frame: list[int] = field(default_factory=list)
@@ -146,9 +147,12 @@ class Board:
         return feature in self.firmware.features
 
     def check_screens(self) -> None:
-        """Let a script without a camera end after as many pictures on the LCD as it may take frames."""
+        """Let a script end that shows pictures and takes none: after N, or N + 100 behind a frame."""
         counters = self.counters
-        if self.frame_limit is not None and counters.frames == 0 and counters.screens > self.frame_limit:
+        if self.frame_limit is None:
+            return
+        spare = 100 if counters.frames else 0
+        if counters.screens_since_frame > self.frame_limit + spare:
             self.clock.stop("frames")
             self.clock.check()
 

@@ -102,7 +102,7 @@ def _report(board: Board, printed: Printed, ended: str, error: str | None, secon
     return RunResult(
         board=board.name,
         firmware=board.firmware.name,
-        frames=counters.frames or counters.screens,
+        frames=counters.frames if counters.frames >= counters.screens_since_frame else counters.screens,
         fps_board_estimate=_rate(counters.frame_times),
         printed=printed.text,
         error=error,

@@ -99,7 +99,11 @@ _MESSAGES: tuple[tuple[str, _Rewrite], ...] = (
     (r"not enough values to unpack \(expected (\d+), got (\d+)\)", r"need more than \2 values to unpack"),
     (r"too many values to unpack \(expected (\d+)\)", r"too many values to unpack (expected \1)"),
     (
-        r"(?:[\w.]+\(\)) takes (?:from )?(\d+)(?: to \d+)? positional arguments? but (\d+) (?:was|were) given",
+        r"(?:[\w.]+\(\)) takes from \d+ to (\d+) positional arguments? but (\d+) (?:was|were) given",
+        r"function expected at most \1 arguments, got \2",
+    ),
+    (
+        r"(?:[\w.]+\(\)) takes (\d+) positional arguments? but (\d+) (?:was|were) given",
         r"function takes \1 positional arguments but \2 were given",
     ),
     (

@@ -1,5 +1,6 @@
 """`fpioa_manager` of MaixPy 0.6.2, as the emulator has it; `not emulated` marks what only a board has."""
 
+board_info: object
 fm: Manager
 
 class FPIOA:

@@ -209,11 +209,13 @@ class axp192:
         return None
 
 
-@device_module("pmu", needs="board m5stickv")
+@device_module("pmu")
 class PmuModule:
-    """The module of M5StickV images."""
+    """The module of M5Stack's own images; Sipeed's have none, so another board's report says so."""
 
     def __init__(self, board: Board) -> None:
+        if board.name != "m5stickv":
+            board.warn("The module pmu is in M5Stack's firmware for the M5StickV only; other boards have no such chip.")
         self.axp192 = bound(axp192, board)
 
 

@@ -51,10 +51,25 @@ class _Manager:
         return [(self.str_function(f), self.get_pin_by_function(f)) for f in range(GPIOHS0, GPIO0 + 8)]
 
 
+class _OldBoardInfo:
+    """`board_info` as builds before 0.6 offered it here too; using it is noted in the report."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def __getattr__(self, name: str) -> Any:
+        """A pin of the board (Any: as `board.board_info` has it)."""
+        if name.startswith("__"):
+            raise AttributeError(f"type object 'board_info' has no attribute '{name}'")
+        self._board.warn("fpioa_manager has no board_info since MaixPy 0.6: write `from board import board_info`.")
+        return getattr(self._board.module("board").board_info, name)
+
+
 @device_module("fpioa_manager", needs="fpioa_manager")
 class FpioaManagerModule:
-    """The module; the old API's names `fm` and `board_info` come from here too."""
+    """The module."""
 
     def __init__(self, board: Board) -> None:
         self.fm = _Manager(board)
         self.FPIOA = board.module("Maix").FPIOA
+        self.board_info = _OldBoardInfo(board)

@@ -233,6 +233,7 @@ class LcdModule:
             shown = (shown & 0x07E0) | (shown >> 11) | (shown << 11 & 0xF800)
         counters = self._board.counters
         counters.screens += 1
+        counters.screens_since_frame += 1
         counters.last_picture = self._board.clock.now
         with self._board.trusted():
             self._board.lcd.show(shown, self._board.clock.now)

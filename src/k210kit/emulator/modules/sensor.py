@@ -322,6 +322,7 @@ class SensorModule:
     def _count_frame(self) -> None:
         counters = self._board.counters
         counters.frames += 1
+        counters.screens_since_frame = 0
         counters.last_picture = self._board.clock.now
         counters.frame_times.append(self._board.clock.now)
         counters.allocated_bytes_per_frame.append(self._board.gc.allocated_bytes)

@@ -81,7 +81,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def device_module(*names: str, needs: str = "") -> Callable[[_Class], _Class]:
-    """Register a class under one or more device names; `needs`: a feature word, or `board NAME`."""
+    """Register a class under one or more device names; `needs`: a feature word."""
 
     def register(cls: _Class) -> _Class:
         for name in names:
@@ -101,7 +101,7 @@ def offered(board: Board, name: str) -> bool:
     if name not in _FILES:
         return False
     needs = _row(name).needs
-    return not needs or board.has(needs) or needs == f"board {board.name}"
+    return not needs or board.has(needs)
 
 
 def refuse_absent(board: Board, name: str) -> None:
