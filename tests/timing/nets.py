@@ -65,7 +65,11 @@ def face_detector() -> Kmodel:
 
 
 def mobilenet_body(alpha: float, size: int = 224) -> tuple[list[Layer], tuple[int, int, int]]:
-    """The 27 convolutions of MobileNet v1 and the shape that they end with."""
+    """The 27 convolutions of MobileNet v1 and the shape that they end with.
+
+    Every second pixel is dropped behind the pointwise convolution, as in all files of the vendor's compiler that are
+    known, not behind the depthwise one.
+    """
     width = size
     channels = int(32 * alpha)
     layers: list[Layer] = [conv((3, width, width), channels, 3, pool=PICK)]
@@ -73,10 +77,9 @@ def mobilenet_body(alpha: float, size: int = 224) -> tuple[list[Layer], tuple[in
     blocks = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
     for outputs, stride in blocks:
         shape = channels, width, width
-        layers.append(conv(shape, channels, 3, depthwise=True, pool=PICK if stride == 2 else 0))
-        width //= stride
-        layers.append(conv((channels, width, width), int(outputs * alpha), 1))
-        channels = int(outputs * alpha)
+        layers.append(conv(shape, channels, 3, depthwise=True))
+        layers.append(conv(shape, int(outputs * alpha), 1, pool=PICK if stride == 2 else 0))
+        channels, width = int(outputs * alpha), width // stride
     return layers, (channels, width, width)
 
 
