@@ -73,7 +73,7 @@ class Picture {
       error = "too large";
     } else {
       uint8_t *rgb = stbi_load_from_memory(jpeg, static_cast<int>(length), &width, &height, &components, 3);
-      if (!rgb) error = "broken JPEG";
+      if (!rgb) error = stbi_failure_reason();  // "outofmem" too
       pixels = to_565(rgb);
     }
   }
