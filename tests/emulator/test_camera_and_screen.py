@@ -200,3 +200,44 @@ def test_ticks_wrap_and_dates_count_from_2000(desk: Desk) -> None:
     print(time.localtime()[:5], time.mktime((2000, 1, 2, 0, 0, 0, 0, 0)))
     """
     assert desk.prints(script) == "10 0 (2000, 1, 1, 0, 0, 0, 5, 1)\n(2021, 8, 17, 10, 0) 86400\n"
+
+
+def test_a_stream_is_a_camera(desk: Desk) -> None:
+    import io
+    import socket
+
+    from k210kit.link import Encoder, Kind
+    from k210kit.link.messages import write_picture
+
+    stream = io.BytesIO()
+    Image.fromarray(np.full((120, 160, 3), (255, 0, 0), np.uint8)).save(stream, "JPEG", quality=95)
+    payload = write_picture(stream.getvalue(), None, head=0, age_ms=0, quality=95)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        camera = open_camera(f"tcp:127.0.0.1:{server.getsockname()[1]}")
+        far, _ = server.accept()
+        far.sendall(b"noise" + Encoder().encode(Kind.PICTURE, payload))
+        script = START + "sensor.set_framesize(sensor.QQVGA)\nprint(sensor.snapshot().get_pixel(80, 60)[0] > 240)"
+        assert desk.prints(script, camera=camera).splitlines()[-1] == "True"
+        far.close()
+        camera.close()
+
+
+def test_the_live_page_shows_the_screen() -> None:
+    browser = pytest.importorskip("tests.studio.browser")
+    if browser.chromium() is None:
+        pytest.skip("no Chromium here")
+    from k210kit.emulator.live_page import LivePage
+
+    page = LivePage(0)
+    page.show(np.full((24, 32), 0xF800, np.uint16), 1.25)
+    picture = "document.getElementById('lcd')?.naturalWidth"
+    try:
+        with browser.Browser(page.address) as window:
+            said = f"{picture} == 32 && document.getElementById('when').textContent"
+            assert window.wait_for(said) == "picture 1, 1.25 s"
+            page.show(np.full((48, 64), 0x001F, np.uint16), 2.5)
+            assert window.wait_for(f"{picture} == 64")
+    finally:
+        page.close()

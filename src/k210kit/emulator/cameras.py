@@ -1,4 +1,4 @@
-"""What stands in front of the camera: a test pattern, a picture, a folder, a video, a webcam, a TCP stream."""
+"""What stands in front of the camera: a test pattern, a picture, a folder, a video, a webcam, a stream."""
 
 from __future__ import annotations
 

@@ -85,7 +85,8 @@ def _programs(script: Path) -> tuple[list[tuple[str, bytes]], dict[str, Path]]:
 
 
 def _readable(request: RunRequest, beneath: dict[str, Path]) -> list[Path]:
-    camera = [] if request.camera == "pattern" or request.camera.isdigit() else [Path(request.camera)]
+    is_file = request.camera != "pattern" and not request.camera.isdigit() and not request.camera.startswith("tcp:")
+    camera = [Path(request.camera)] if is_file else []
     return [*camera, *beneath.values()]
 
 
