@@ -214,3 +214,9 @@ def test_random_damage_gives_a_model_or_one_clear_error(seed: int) -> None:
 
 def test_the_table_of_layers_has_the_numbers_of_the_sdk() -> None:
     assert sorted(LAYERS) == [1, 2, 5, 8, 9, *range(11, 19), *range(20, 26), *range(10240, 10244)]
+
+
+def test_a_map_of_more_pixels_than_16_bits_count_has_registers_too() -> None:
+    registers = Registers.for_conv(input_shape=(1, 240, 320), output_channels=1, kernel_size=1)
+    assert registers.channel_bytes_minus_1 == (320 * 240 - 1) % 65536
+    assert len(wire.write(registers)) == 96
