@@ -231,7 +231,7 @@ class Registers:
             output_channel_lines=memory.channel_lines(out_width, out_height),
             output_row_lines=memory.row_lines(out_width),
             output_channels_per_line=memory.channels_per_line(out_width),
-            channel_bytes_minus_1=(out_width * out_height - 1) & 0xFFFF,  # 16 bits; read only when a result leaves the KPU
+            channel_bytes_minus_1=(out_width * out_height - 1) & 0xFFFF,  # read only when a result leaves the KPU
             total_bytes_minus_1=out_width * out_height * output_channels - 1,
             **values,
         )
