@@ -1,13 +1,14 @@
 """ImageNet weights for MobileNetV1: where they come from, and how they get into our nets.
 
-Tried in this order, and never silently replaced by random numbers: the file that the user gives, Keras' own cache, and,
-only if the user allows the network, Keras' own download.
+Tried in this order, and never silently replaced by random numbers: the file that the user gives, Keras' own cache, the
+files of installed packages, and, only if the user allows the network, Keras' own download.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def alpha_of(weights: Weights) -> float:
 
 
 def find_weights(alpha: float, *, download: bool) -> Path:
-    """A file with ImageNet weights for this alpha: from Keras' cache, else downloaded if allowed.
+    """A file with ImageNet weights for this alpha: from Keras' cache or an installed package, else downloaded.
 
     Raises `InputError` that says how to get one.
     """
@@ -75,9 +76,12 @@ def find_weights(alpha: float, *, download: bool) -> Path:
             path = cache / f"mobilenet_{code}_{size}_tf{end}.h5"
             if path.is_file():
                 return path
+    if packaged := _packaged(code):
+        return packaged
     if not download:
         raise InputError(
-            f"ImageNet weights for MobileNetV1 alpha {alpha} are not on this computer (looked in {cache}). Give a "
+            f"ImageNet weights for MobileNetV1 alpha {alpha} are not on this computer (looked in {cache} and "
+            f"in the installed packages). Give a "
             f"Keras file with --backbone FILE.h5, or let Keras download its own with --download, or train from scratch "
             f"with --backbone none (needs more pictures and time)."
         )
@@ -90,6 +94,17 @@ def find_weights(alpha: float, *, download: bool) -> Path:
             "scratch with --backbone none."
         ) from error
     return cache / f"mobilenet_{code}_224_tf_no_top.h5"
+
+
+def _packaged(code: str) -> Path | None:
+    """The file of any installed package that has the name Keras gives to such weights."""
+    pattern = re.compile(rf"(.*/)?mobilenet_{code}_\d+_tf(_no_top)?\.h5")
+    for distribution in metadata.distributions():
+        for file in distribution.files or ():
+            path = Path(str(distribution.locate_file(file)))
+            if pattern.fullmatch(file.as_posix()) and path.is_file():
+                return path
+    return None
 
 
 def carry_over(weights: Weights, model: Any, *, alpha: float) -> None:

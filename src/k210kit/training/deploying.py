@@ -38,6 +38,7 @@ class Deployed:
     metrics_kmodel: Metrics
     outputs_float: Outputs
     outputs_kmodel: Outputs
+    warnings: tuple[str, ...] = ()
 
 
 def calibration_pictures(items: Sequence[Ready], labels: int) -> list[Ready]:
@@ -71,10 +72,10 @@ def deploy(
     compiled = _compiled(
         tflite, description, parts, effort, lambda fraction, what: progress(0.1 + 0.4 * fraction, what)
     )
-    kmodel = compiled.kmodel
+    kmodel, told = compiled.kmodel, ""
     if description.task == "detect":
         held = kmodel_outputs(kmodel, parts.validation, description, lambda f: progress(0.5 + 0.15 * f, "simulating"))
-        description = at_threshold(description, measure(held, parts.validation, description, "validation"))
+        description, told = at_threshold(held, parts.validation, description)
     outputs_float = float_outputs(net, parts.test)
     outputs_kmodel = kmodel_outputs(kmodel, parts.test, description, lambda f: progress(0.65 + 0.35 * f, "simulating"))
     return Deployed(
@@ -87,6 +88,7 @@ def deploy(
         metrics_kmodel=measure(outputs_kmodel, parts.test, description, "test"),
         outputs_float=outputs_float,
         outputs_kmodel=outputs_kmodel,
+        warnings=(told,) if told else (),
     )
 
 

@@ -21,7 +21,7 @@ from .engine import engine
 from .fit import normalised
 from .metrics import ClassMetrics, DetectMetrics, average_precision, class_metrics
 from .models import stride_of
-from .yolo import cell_of, decode
+from .yolo import MOST_BOXES, cell_of, decode
 
 __all__ = ["Metrics", "Outputs", "at_threshold", "float_outputs", "kmodel_outputs", "measure"]
 
@@ -81,10 +81,23 @@ def measure(outputs: Outputs, items: Sequence[Ready], description: Description, 
     return average_precision(found, truths(items), labels, part)
 
 
-def at_threshold(description: Description, metrics: Metrics) -> Description:
-    """The description with the threshold that the validation part's curve recommends."""
-    return (
-        replace(description, threshold=round(metrics.threshold, 3))
-        if isinstance(metrics, DetectMetrics)
-        else description
+def at_threshold(outputs: Outputs, items: Sequence[Ready], description: Description) -> tuple[Description, str]:
+    """The description with the threshold for the camera, from these pictures, and what there is to say about it.
+
+    The score with the best F1; raised where a picture would give more than ten objects, since `run_yolo2` has room for
+    ten, does not check, and writes over other memory.
+    """
+    figures = measure(outputs, items, description, "validation")
+    assert isinstance(figures, DetectMetrics)
+    anchors = np.array(description.anchors, np.float32).reshape(-1, 2)
+    cell = cell_of(description.size, stride_of(description.net))
+    found = decode(outputs, anchors, cell, threshold=_LOW, nms=description.nms)
+    crowded = [np.sort(one.scores)[-MOST_BOXES - 1] for one in found if len(one.scores) > MOST_BOXES]
+    least = float(max(crowded, default=0.0)) + 0.005
+    if not crowded or least <= figures.threshold:
+        return replace(description, threshold=round(figures.threshold, 3)), ""
+    told = (
+        f"the best threshold on the validation part is {figures.threshold:.2f}, but pictures then give more than "
+        f"{MOST_BOXES} objects, and run_yolo2 has room for {MOST_BOXES}; it is raised to {least:.2f}"
     )
+    return replace(description, threshold=round(min(least, 0.99), 3)), told

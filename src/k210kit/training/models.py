@@ -96,7 +96,11 @@ def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int
             f"{1024 // anchors - 5} classes. Merge classes."
         )
     inputs, x = _backbone(net, size, alpha)
-    x = _conv(x, max(int(256 * alpha), 64), 3, 1, "head")
+    if net == "mobilenet":
+        # a full 3x3 convolution here weighs 1.3 MB at alpha 0.75, and the model would not fit a full firmware's RAM
+        x = _conv(_depthwise(x, 1, "head_dw"), max(int(256 * alpha), 64), 1, 1, "head")
+    else:
+        x = _conv(x, 256, 3, 1, "head")
     nothing = np.zeros((anchors, 5 + classes), np.float32)
     nothing[:, 4] = _NO_OBJECT
     x = keras.layers.Conv2D(

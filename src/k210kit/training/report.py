@@ -84,6 +84,7 @@ def _headline(told: Told) -> str:
     if not plan.fit.fits:
         cures = "".join(f"<li>{escape(f'{r.what}: {r.how}')}</li>" for r in plan.fit.remedies[:4])
         notes.append(f'<p class="bad">{escape(plan.fit.verdict)}</p><ul>{cures}</ul>')
+    notes += [f'<p class="bad">{escape(text)}</p>' for text in made.warnings]
     if told.result.get("stopped"):
         notes.append('<p class="bad">This run was stopped early; the best state until then is packaged.</p>')
     return f'<div class="tiles">{"".join(tiles)}</div>{"".join(notes)}'

@@ -320,7 +320,8 @@ def _result(job: _Job, trainer: Trainer, made: Deployed, stopped: bool, spent: t
     history, state = trainer.state.history, trainer.state
     phase = job.recipe.phases[state.phase]
     parts = {name: len(getattr(job.parts, name)) for name in ("train", "validation", "test")}
-    warnings = [f"{f.file} {f.what}" for f in job.examined.health.findings if f.level == "warning"]
+    found = [f"{f.file} {f.what}" for f in job.examined.health.findings if f.level == "warning"]
+    warnings = [*made.warnings, *found]
     if drop > (0.01 if headline == "accuracy" else 0.02):
         warnings.insert(0, f"quantisation costs {drop:.3f} of {headline}, more than is usual")
     return TrainResult(
