@@ -106,3 +106,12 @@ def test_a_timer_calls_back_while_the_script_works(desk: Desk) -> None:
     print(len(ticks), ticks[0] is t)
     """
     assert desk.prints(script) == "5 True\n"
+
+
+def test_an_exception_in_a_callback_is_printed_and_the_script_goes_on(desk: Desk) -> None:
+    script = (
+        "from machine import Timer\nTimer(0, 0, period=5, callback=lambda t: 1 / 0)\ntime.sleep_ms(20)\nprint('on')"
+    )
+    printed = desk.prints(script)
+    assert "ZeroDivisionError: divide by zero" in printed
+    assert printed.endswith("on\n")

@@ -96,6 +96,10 @@ def test_what_the_boot_script_imported_is_there(desk: Desk) -> None:
     assert desk.prints("print(sys.platform, os.getcwd(), time.ticks_ms() < 1000)") == "MaixPy /flash True\n"
 
 
+def test_what_the_ide_imports_is_there_for_a_single_script(desk: Desk) -> None:
+    assert desk.prints("print(json.dumps([1]), lcd.width(), gc.collect())") == "[1] None None\n"
+
+
 def test_eval_exec_and_globals(desk: Desk) -> None:
     assert desk.prints("x = 2\nexec('y = x * 3')\nprint(eval('y + 1'), 'y' in globals(), sorted(dir())[0])").startswith(
         "7 True"

@@ -179,3 +179,37 @@ def test_ends_of_serial_lines(tmp_path: Path) -> None:
         open_endpoint(f"file:{tmp_path / 'sent.bin'}")
     with pytest.raises(InputError, match="Give pty, tcp:PORT"):
         open_endpoint("usb")
+
+
+def test_a_video_is_recorded_played_and_captured(desk: Desk) -> None:
+    script = """
+    import sensor, lcd, video, image
+    lcd.init()
+    sensor.reset(); sensor.set_pixformat(sensor.RGB565); sensor.set_framesize(sensor.QVGA)
+    v = video.open('/sd/a.avi', record=1, interval=200000, quality=90)
+    t = time.ticks_ms()
+    for i in range(5): assert v.record(sensor.snapshot()) > 1000
+    print(round((time.ticks_ms() - t) / 1000, 1))
+    v.record_finish()
+    v = video.open('/sd/a.avi')
+    shown = 0
+    while v.play(): shown += 1
+    img = image.Image()
+    print(shown, video.open('/sd/a.avi').capture(img), img.get_pixel(10, 10)[0] > 240)
+    """
+    assert desk.prints(script, sd=True).splitlines()[-2:] == ["0.9", "5 3 True"]
+
+
+def test_a_recorded_video_opens_elsewhere(desk: Desk) -> None:
+    cv2 = pytest.importorskip("cv2")
+    script = """
+    import sensor, video
+    sensor.reset(); sensor.set_pixformat(sensor.RGB565); sensor.set_framesize(sensor.QVGA)
+    v = video.open('/sd/a.avi', record=1)
+    for i in range(3): v.record(sensor.snapshot())
+    v.record_finish()
+    """
+    desk.prints(script, sd=True)
+    capture = cv2.VideoCapture(str(desk.sd / "a.avi"))
+    assert (int(capture.get(7)), int(capture.get(3)), int(capture.get(4))) == (3, 320, 240)
+    assert capture.read()[0]

@@ -52,14 +52,19 @@ class Block(Protocol):
 class Picture(Protocol):
     """What a script knows as `image.Image`.
 
-    `pixels` is uint16 [height, width] for RGB565 (bits rrrrrggggggbbbbb, host order), uint8 [height, width] for
+    `pixels` is big-endian uint16 [height, width] for RGB565 (values rrrrrggggggbbbbb), uint8 [height, width] for
     grayscale, and uint8 [size] for JPEG. `pix_ai` is what the KPU reads, uint8 [channel, height, width], or None.
     `pixel_format` is one of the sensor's numbers: 2 RGB565, 4 GRAYSCALE, 5 JPEG.
     """
 
-    pixels: NDArray[Any]
-    pix_ai: NDArray[np.uint8] | None
-    pixel_format: int
+    @property
+    def pixels(self) -> NDArray[Any]: ...
+
+    @property
+    def pix_ai(self) -> NDArray[np.uint8] | None: ...
+
+    @property
+    def pixel_format(self) -> int: ...
 
     def to_bytes(self) -> bytearray | memoryview: ...
 

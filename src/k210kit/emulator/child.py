@@ -58,7 +58,7 @@ def _run(request: RunRequest, work: Path) -> RunResult:
     try:
         if len(files) > 1 or Path(request.script).is_dir():
             board.print(_boot_words(board))
-        result = run_on(board, interpreter, files, printed)
+        result = run_on(board, interpreter, files, printed, from_ide=not Path(request.script).is_dir())
         if request.interactive:
             interact(board, interpreter)
     finally:

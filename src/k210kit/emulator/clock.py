@@ -61,8 +61,7 @@ class Clock:
         self._tasks: list[_Task] = [self._main]
         self._running = self._main
         self._slice_end = 0.0
-        self._failures: list[BaseException] = []
-        self.report_failure: Callable[[BaseException], None] = self._failures.append
+        self.report_failure: Callable[[str, BaseException], None] = lambda first_line, failure: None
 
     # time -------------------------------------------------------------------------------------------------------
     def advance(self, seconds: float) -> None:
@@ -129,6 +128,10 @@ class Clock:
         self._in_interrupt = True
         try:
             event.call()
+        except Stop:
+            raise
+        except Exception as failure:  # the script's edge: what a callback raises is printed, and the script goes on
+            self.report_failure("", failure)
         finally:
             self._in_interrupt = False
 
@@ -158,8 +161,8 @@ class Clock:
             call(*arguments, **named)
         except (Stop, SystemExit):
             pass
-        except BaseException as failure:  # the program's edge of this thread: the board prints it and goes on
-            self.report_failure(failure)
+        except BaseException as failure:  # the script's edge: the board prints it and goes on
+            self.report_failure("Unhandled exception in thread started by a function\n", failure)
         finally:
             self._tasks.remove(task)
             self._give_turn(min(self._tasks, key=_by_wake))

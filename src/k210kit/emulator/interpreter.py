@@ -57,10 +57,13 @@ class Interpreter:
             made["__file__"] = filename
         return made
 
-    def main_names(self, filename: str) -> dict[str, Any]:
-        """Globals of a main program: the frozen boot script has left `os`, `sys` and `time` there (Any: see above)."""
+    def main_names(self, filename: str, *, from_ide: bool) -> dict[str, Any]:
+        """Globals of a main program, with what the firmware's own scripts leave there (Any: see above).
+
+        `_boot.py` leaves `os`, `sys` and `time`; before a script that the IDE sends, `ide_debug.py` leaves three more.
+        """
         made = self.namespace("__main__", filename)
-        for name in ("os", "sys", "time"):
+        for name in ("os", "sys", "time", *(("gc", "lcd", "json") if from_ide else ())):
             made[name] = self._load(name)
         return made
 

@@ -41,14 +41,21 @@ class Printed:
         return "".join(self._parts) + (f"\n[… {left:,} characters more]" if left > 0 else "")
 
 
-def run_on(board: Board, interpreter: Interpreter, files: list[tuple[str, bytes]], printed: Printed) -> RunResult:
-    """Run files one after the other, each as the main program, as `boot.py` and `main.py` are; then report."""
+def run_on(
+    board: Board, interpreter: Interpreter, files: list[tuple[str, bytes]], printed: Printed, *, from_ide: bool = True
+) -> RunResult:
+    """Run files one after the other, each as the main program, then report.
+
+    `from_ide`: as the IDE runs a script; otherwise as `boot.py` and `main.py` are run after power-on.
+    """
     began = time.monotonic()
-    board.clock.report_failure = lambda failure: board.print(_failed_thread(failure, interpreter))
+    board.clock.report_failure = lambda first, failure: board.print(
+        first + format_traceback(failure, interpreter.is_script)
+    )
     ended, error, fault = "script", None, None
     for name, source in files:
         try:
-            interpreter.main_namespace = interpreter.main_names(name)
+            interpreter.main_namespace = interpreter.main_names(name, from_ide=from_ide)
             interpreter.run(decode_source(source), name, interpreter.main_namespace)
             while board.clock.others:
                 board.clock.sleep(0.01)
@@ -91,10 +98,6 @@ def is_ours(failure: BaseException) -> bool:
 def _raised_explicitly(frame: FrameType, line: int) -> bool:
     text = linecache.getline(frame.f_code.co_filename, line).strip()
     return text.startswith("raise ") or "function(of, name" in text
-
-
-def _failed_thread(failure: BaseException, interpreter: Interpreter) -> str:
-    return "Unhandled exception in thread started by a function\n" + format_traceback(failure, interpreter.is_script)
 
 
 def _report(board: Board, printed: Printed, ended: str, error: str | None, seconds: float) -> RunResult:

@@ -1,20 +1,20 @@
-"""Things that are attached to a board: `touchscreen`, `modules` (ws2812, ultrasonic, onewire), `pmu`, `audio`, `video`.
+"""Things that are attached to a board: `touchscreen`, `modules` (ws2812, ultrasonic, onewire), `pmu`, `audio`.
 
-Sources: port/src/{touchscreen,modules,audio,video} of MaixPy 0.6.2; pmu: the library of the M5StickV firmware.
+Sources: port/src/{touchscreen,modules,audio} of MaixPy 0.6.2; pmu: the library of the M5StickV firmware.
 """
 
 from __future__ import annotations
 
 import errno
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from k210kit.emulator.board import Board
 from k210kit.emulator.card import os_error
 from k210kit.emulator.modules.bound import bound
 from k210kit.emulator.modules.image.arguments import as_array, as_int
-from k210kit.emulator.modules.table import NotEmulatedError, device_module
+from k210kit.emulator.modules.table import device_module
 
-__all__ = ["AudioModule", "ModulesModule", "PmuModule", "TouchscreenModule", "VideoModule"]
+__all__ = ["AudioModule", "ModulesModule", "PmuModule", "TouchscreenModule"]
 
 
 @device_module("touchscreen", needs="touch")
@@ -225,16 +225,3 @@ class AudioModule:
 
     def __init__(self, board: Board) -> None:
         self.Audio = board.module("Maix").Audio
-
-
-@device_module("video", needs="video")
-class VideoModule:
-    """AVI files are not emulated."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def open(self, path: str, *_: Any, **__: Any) -> NoReturn:
-        """Any: how to record."""
-        self._board.not_emulated("video.open")
-        raise NotEmulatedError("video.open is not emulated: there is no AVI player or recorder here.")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from k210kit.emulator import costs
 from k210kit.emulator.board import Board, Picture
 from k210kit.emulator.modules.image.arguments import as_array, as_int, require
+from k210kit.emulator.modules.image.image import cast
 from k210kit.emulator.modules.image.pixels import PIXEL, WORD, clipped_color
 from k210kit.emulator.modules.image.text import Style, draw_ascii
 from k210kit.emulator.modules.sensor import GRAYSCALE, JPEG
@@ -144,7 +145,7 @@ class LcdModule:
     # pictures ---------------------------------------------------------------------------------------------------
     def display(self, image: Picture, roi: Any = None, oft: Any = None, **_unknown: object) -> None:
         """Send a picture, or `roi` of it, with its corner at `oft`; centred, or cut, without `oft` (Any: tuples)."""
-        pixels = self._pixels_of(image)
+        pixels = self._pixels_of(cast(image))
         high, wide = pixels.shape
         x, y, w, h = (0, 0, wide, high) if roi is None else _overlap(as_array(roi, 4), wide, high)
         left, top = (-1, -1) if oft is None else (as_int(part) for part in as_array(oft, 2))

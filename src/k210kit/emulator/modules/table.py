@@ -47,10 +47,11 @@ _FILES: dict[str, str] = {
     "time": "time",
     "uos": "os",
     "utime": "time",
+    "video": "video",
     "io": "uio",
     "uio": "uio",
     **dict.fromkeys(_STANDARD.split(), "standard"),
-    **dict.fromkeys(("touchscreen", "modules", "pmu", "audio", "video"), "attachments"),
+    **dict.fromkeys(("touchscreen", "modules", "pmu", "audio"), "attachments"),
 }
 
 
