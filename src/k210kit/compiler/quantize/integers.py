@@ -18,19 +18,21 @@ from numpy.typing import NDArray
 
 from k210kit.compiler import curves
 from k210kit.compiler.quantize.scales import Scale, is_copy
-from k210kit.compiler.quantize.tables import SHIFT, Piece, fitted, per_channel_slopes, straight, table
+from k210kit.compiler.quantize.tables import SHIFT, Piece, fitted, in_regions, per_channel_slopes, straight, table
 from k210kit.compiler.stages import KpuConv
 from k210kit.errors import KitError
+from k210kit.hardware import SEGMENTS
 from k210kit.kmodel import ActivationTable, BatchNorm
 from k210kit.kmodel.arithmetic.kpu import Convolution
 
-__all__ = ["LayerIntegers", "WeightCode", "encode", "layer_integers", "pad_byte"]
+__all__ = ["LayerIntegers", "WeightCode", "encode", "encode_scaled", "layer_integers", "pad_byte"]
 
 Numbers = NDArray[np.float64]
 _MOST_MUL, _MOST_ADD = (1 << 23) - 1, (1 << 31) - 1
 _MOST_B = 2.0**33  # a quarter of what 36 signed bits hold
 _SHIFT = 15  # of the batch norm
 _ZERO_WEIGHT = 128
+_FIT_SAMPLES = 20000  # of what a curve sees, to fit its table
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,10 +105,13 @@ def encode(op: KpuConv, source: Scale) -> WeightCode:
     """Weights to the nearest bytes, one step per output channel, zero in the middle."""
     if is_copy(op, source):
         return WeightCode(codes=(op.weights * 64).astype(np.uint8), step=np.full(op.out_channels, 1 / 64), zero=0)
-    scaled = scaled_weights(op, source)
-    rows = scaled.reshape(op.out_channels, -1)
-    most = np.maximum(np.abs(rows).max(1), 1e-30)
-    step = most / 127
+    return encode_scaled(scaled_weights(op, source))
+
+
+def encode_scaled(scaled: Numbers) -> WeightCode:
+    """Weights that are in steps of their inputs already, to the nearest bytes."""
+    rows = scaled.reshape(len(scaled), -1)
+    step = np.maximum(np.abs(rows).max(1), 1e-30) / 127
     codes = np.round(rows / step[:, None]) + _ZERO_WEIGHT
     return WeightCode(codes=codes.reshape(scaled.shape).astype(np.uint8), step=step, zero=_ZERO_WEIGHT)
 
@@ -123,7 +128,7 @@ def layer_integers(
     """All integers of a layer.
 
     correction: added to the bias, per output channel, to make up for what rounding the weights shifts; sample: what
-    the curve sees on the calibration pictures, needed for curves that do not bend at zero alone.
+    the curve sees on the calibration pictures, [channel, n], needed for curves that do not bend at zero alone.
     """
     rows = code.codes.reshape(op.out_channels, -1).astype(np.float64) - code.zero
     zero = pad_byte(source)
@@ -202,8 +207,21 @@ def _curve(op: KpuConv, target: Scale, bits: int, sample: NDArray[np.float32] | 
         return straight(zero, bits, slope=op.curve.alpha), none
     if sample is None:
         raise KitError(f"The curve {op.curve.kind} needs calibration samples.")
-    unit = float(target.step[0]) * 2.0 ** (bits - SHIFT)
-    return fitted(op.curve, unit=unit, step=float(target.step[0]), zero=zero, sample=sample), none
+    return _fitted_curve(op, target, bits, sample)
+
+
+def _fitted_curve(op: KpuConv, target: Scale, bits: int, sample: NDArray[np.float32]) -> tuple[list[Piece], Numbers]:
+    """One table for all channels of one step; where channels have two steps, a table for each, side by side."""
+    steps, member = np.unique(target.step, return_inverse=True)
+    parts = []
+    for k, step in enumerate(steps):
+        chosen = sample[member == k].reshape(-1)
+        chosen = chosen[:: max(1, chosen.size // _FIT_SAMPLES)]
+        unit = float(step) * 2.0 ** (bits - SHIFT)
+        zero, most = float(target.zero[0]), SEGMENTS // len(steps)
+        parts.append(fitted(op.curve, unit=unit, step=float(step), zero=zero, sample=chosen, most=most))
+    pieces, middles = in_regions(parts)
+    return pieces, middles[member] if len(steps) > 1 else np.zeros(op.out_channels)
 
 
 def _factors(ratio: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

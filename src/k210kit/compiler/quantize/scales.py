@@ -39,6 +39,7 @@ __all__ = ["Scale", "choose_scales", "copied_channels", "is_copy", "result_stati
 Numbers = NDArray[np.float64]
 _MAP_MARGIN = 0.7  # of a channel's range, added on both sides
 _PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 1.3
+_WORTH_TWO = 0.6  # of the rounding noise that one range has: two ranges have fewer pieces each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,7 @@ class _Choice:
             for name in step.reads():
                 self.readers.setdefault(name, []).append(step)
         self.padded = self._padded()
+        self.ranges: dict[str, tuple[Numbers, Numbers]] = {}
 
     def made(self) -> dict[str, Scale]:
         for step in self.program.steps:
@@ -162,50 +164,49 @@ class _Choice:
         return Scale(step=np.concatenate([p.step for p in parts]), zero=np.concatenate([p.zero for p in parts]))
 
     def _of_statistics(self, step: ConvStep) -> Scale:
-        one_pixel = self.program.buffers[step.output].shape[1:] == (1, 1)
-        seen = _widened(result_statistics(step, self.statistics), one_pixel=one_pixel)
-        op = step.op
-        straight = op.slopes is not None or curves.is_homogeneous(op.curve)
-        per_channel = straight and not self._mixes_channels(step.output)
-        low = np.minimum(seen.low.astype(np.float64), 0)
-        high = np.maximum(seen.high.astype(np.float64), 0)
-        if (
-            not per_channel or one_pixel
-        ):  # a scale per pixel gains little, and CHANNELWISE_DEQUANTIZE costs 8 bytes each
-            low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
-        high = np.where(
-            high - low < 1e-6 * max(high.max() - low.min(), 1e-12), low + 1e-6 * max(high.max(), 1e-6), high
-        )
-        linear = curves.is_linear(op.curve) and op.slopes is None
-        if linear and per_channel and step.output not in self.padded:
-            low, high = seen.low.astype(np.float64), seen.high.astype(np.float64)
-            if one_pixel:
-                low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+        low, high = self._range(step)
+        if self._has_own_zeros(step):
             span = np.maximum(high - low, 1e-6 * max(float((high - low).max()), 1e-12))
             return Scale(step=span / 255, zero=-low / (span / 255))
-        return self._with_one_zero(step.output, low, high)
-
-    def _with_one_zero(self, name: str, low: Numbers, high: Numbers) -> Scale:
-        zero = self._zero(name, float(low.min()), float(high.max()))
+        zero = self._zero(step, low, high)
         below = -low / zero if zero > 0 else np.zeros_like(low)
         above = high / (255 - zero) if zero < 255 else np.zeros_like(high)
         return Scale(step=np.maximum(np.maximum(below, above), 1e-12), zero=np.full_like(low, zero))
 
-    def _zero(self, name: str, low: float, high: float) -> float:
-        if name not in self.padded:
-            return float(np.clip(np.round(-255 * low / max(high - low, 1e-12)), 0, 255))
-        members = [m for m, g in self.padded.items() if g == self.padded[name]]
+    def _has_own_zeros(self, step: ConvStep) -> bool:
+        """Whether each channel may have a zero of its own: a straight line, not padded, not rearranged by the CPU."""
+        linear = curves.is_linear(step.op.curve) and step.op.slopes is None
+        return linear and step.output not in self.padded and not self._mixes_channels(step.output)
+
+    def _range(self, step: ConvStep) -> tuple[Numbers, Numbers]:
+        """What a layer's bytes shall span, per channel."""
+        if step.output in self.ranges:
+            return self.ranges[step.output]
+        op, one_pixel = step.op, self.program.buffers[step.output].shape[1:] == (1, 1)
+        seen = _widened(result_statistics(step, self.statistics), one_pixel=one_pixel)
+        low, high = seen.low.astype(np.float64), seen.high.astype(np.float64)
+        if not self._has_own_zeros(step):
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
+        if one_pixel or self._mixes_channels(step.output):
+            # a scale per pixel gains little, and CHANNELWISE_DEQUANTIZE costs 8 bytes each
+            low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+        elif op.slopes is None and not curves.is_homogeneous(op.curve):
+            low, high = _in_two_groups(low, high)
+        high = np.maximum(high, low + 1e-6 * max(float((high - low).max()), 1e-6))
+        self.ranges[step.output] = low, high
+        return low, high
+
+    def _zero(self, step: ConvStep, low: Numbers, high: Numbers) -> float:
+        """The byte of value 0, one for all channels, and for all maps that one padding layer reads."""
+        if step.output not in self.padded:
+            return float(_noise_by_zero(low, high).argmin())
+        members = [m for m, g in self.padded.items() if g == self.padded[step.output]]
         fixed = [float(self.scales[m].zero[0]) for m in members if m in self.scales]
         if fixed:
             return float(np.round(fixed[0]))
-        wishes = []
-        for member in members:
-            step = next((s for s in self.program.convs() if s.output == member), None)
-            if step is not None and not step.extra and copied_channels(step.op) is None:
-                seen = result_statistics(step, self.statistics)
-                bottom, top = min(float(seen.low.min()), 0.0), max(float(seen.high.max()), 0.0)
-                wishes.append(-255 * bottom / max(top - bottom, 1e-12))
-        return float(np.clip(np.round(max(wishes, default=0.0)), 0, 254))
+        makers = [s for s in self.program.convs() if s.output in members and not s.extra]
+        noise = [_noise_by_zero(*self._range(s)) for s in makers if copied_channels(s.op) is None or s is step]
+        return float(np.sum(noise, 0).argmin())
 
     def _mixes_channels(self, name: str) -> bool:
         """Whether the CPU rearranges this map so that channels of ours become parts of one channel."""
@@ -293,3 +294,28 @@ def _widened(seen: Statistics, *, one_pixel: bool) -> Statistics:
     high = np.minimum(seen.high + margin * span, max(float(seen.high.max()) * beyond, float(seen.high.max())))
     low = np.where(seen.low >= 0, np.maximum(low, 0), low)
     return replace(seen, low=low.astype(np.float32), high=high.astype(np.float32))
+
+
+def _noise_by_zero(low: Numbers, high: Numbers) -> Numbers:
+    """The rounding noise of a map for each zero from 0 to 254, its least being 1: the steps that span all channels."""
+    zeros = np.arange(255, dtype=np.float64)
+    below = np.maximum(-low, 0)[:, None] / np.maximum(zeros, 1e-9)
+    above = np.maximum(high, 0)[:, None] / (255 - zeros)
+    noise = (np.maximum(below, above) ** 2).sum(0)
+    return np.asarray(noise / max(float(noise.min()), 1e-300))
+
+
+def _in_two_groups(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
+    """One range for all channels; or two, where a few channels reach much further than the others.
+
+    A curve that is no straight line takes a part of the activation table for each range, so there are two at most.
+    """
+    order = np.argsort(high)
+    tops = high[order]
+    count = len(tops)
+    costs = np.array([k * tops[k - 1] ** 2 + (count - k) * tops[-1] ** 2 for k in range(1, count + 1)])
+    best = int(costs.argmin()) + 1
+    low, made = np.full_like(low, low.min()), np.full_like(high, tops[-1])
+    if count > 1 and costs[best - 1] < _WORTH_TWO * costs[-1]:
+        made[order[:best]] = tops[best - 1]
+    return low, made

@@ -17,7 +17,7 @@ from k210kit.compiler.ops import Curve
 from k210kit.hardware import SEGMENTS
 from k210kit.kmodel import ActivationTable
 
-__all__ = ["SHIFT", "Piece", "fitted", "per_channel_slopes", "straight", "table"]
+__all__ = ["SHIFT", "Piece", "fitted", "in_regions", "per_channel_slopes", "straight", "table"]
 
 SHIFT = 20  # of every slope; the only one that known models use
 _LOWEST, _HIGHEST = -(1 << 35), (1 << 35) - 1
@@ -97,7 +97,20 @@ def grouped_slopes(slopes: Numbers) -> tuple[Numbers, NDArray[np.int64]]:
     return levels, np.abs(slopes[:, None] - levels).argmin(1).astype(np.int64)
 
 
-def fitted(curve: Curve, *, unit: float, step: float, zero: float, sample: NDArray[np.float32]) -> list[Piece]:
+def in_regions(parts: list[list[Piece]]) -> tuple[list[Piece], Numbers]:
+    """Tables side by side, each in a region of b of its own; and the middles of the regions."""
+    middles = (np.arange(len(parts)) - len(parts) // 2) * _REGION
+    joined = []
+    for pieces, middle in zip(parts, middles, strict=True):
+        first = pieces[0]
+        joined.append(Piece(_LOWEST if not joined else int(middle) - _REGION // 2, first.y_mul, first.bias))
+        joined.extend(Piece(piece.start + int(middle), piece.y_mul, piece.bias) for piece in pieces[1:])
+    return joined, middles.astype(np.float64)
+
+
+def fitted(
+    curve: Curve, *, unit: float, step: float, zero: float, sample: NDArray[np.float32], most: int = SEGMENTS
+) -> list[Piece]:
     """The best pieces for byte = zero + curve(b * unit) / step, by least squares over where the sums fall.
 
     sample: what the curve sees on the calibration pictures; a tenth of the weight lies evenly on its range and a bit
@@ -118,7 +131,7 @@ def fitted(curve: Curve, *, unit: float, step: float, zero: float, sample: NDArr
     place = np.clip(place, 0, len(starts) - 1)
     value = np.clip(zero + curves.evaluate(curve, points) / step, 0, 255)
     cost, slope, bias = _fits(starts.astype(np.float64), place, points / unit, value, weight)
-    return _best(starts, cost, slope, bias)
+    return _best(starts, cost, slope, bias, most - 1)
 
 
 def _fits(
@@ -161,9 +174,9 @@ def _fits(
     return np.maximum(best, 0), slopes / spread, biases
 
 
-def _best(starts: NDArray[np.int64], cost: Numbers, slope: Numbers, bias: Numbers) -> list[Piece]:
+def _best(starts: NDArray[np.int64], cost: Numbers, slope: Numbers, bias: Numbers, most: int) -> list[Piece]:
     count = len(starts)
-    steps = min(SEGMENTS - 1, count)
+    steps = min(most, count)
     reach = np.full((steps + 1, count + 1), np.inf)
     origin = np.zeros((steps + 1, count + 1), np.int64)
     reach[0, 0] = 0
