@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -231,3 +232,20 @@ def test_real_time_is_kept(script: Path) -> None:
     made = run(RunRequest(script=str(script), seconds=2.0, realtime=True))
     assert time.monotonic() - began > 1.9
     assert made.seconds_board == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of a terminal")
+def test_ctrl_c_ends_the_script_and_the_report_comes(script: Path) -> None:
+    script.write_text(CAMERA + "print('ready')\ntry:\n    while True: time.sleep(60)\nexcept: pass\nprint('never')\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "k210kit", "run", str(script), "--realtime", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "ready" not in process.stderr.readline():
+        pass
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    made = json.loads(out)
+    assert (made["ended"], made["error"]) == ("keyboard", None)
+    assert "never" not in made["printed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def _run(request: RunRequest, work: Path) -> RunResult:
         sys.stderr.write(f"the LCD is at {address}\n")
     fence = Fence(readable=_readable(request, beneath), writable=_writable(request, card))
     board.trusted = fence.trusted
+    signal.signal(signal.SIGINT, lambda *_: board.clock.stop("keyboard"))
     _warm_up(board)
     limit_memory()
     interpreter.memory_watch = memory_watch(fence)

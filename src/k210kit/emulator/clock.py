@@ -19,6 +19,7 @@ __all__ = ["Clock", "Event"]
 
 # MicroPython gives the interpreter to another thread every 32 bytecodes at the latest; coarser here, to be fast.
 _SLICE_SECONDS = 0.002
+_LONGEST_NAP = 0.1  # so that Ctrl-C is heard
 
 
 @dataclass(order=True)
@@ -112,9 +113,10 @@ class Clock:
 
     def _keep_step(self) -> None:
         ahead = self._started + self.lag_seconds + self.now - time.monotonic()
-        if ahead > 0.002:
-            time.sleep(ahead)
-        elif ahead < -0.2:  # the computer is slower than the board: don't race to catch up later
+        while ahead > 0.002 and not self.stopping:
+            time.sleep(min(ahead, _LONGEST_NAP))
+            ahead = self._started + self.lag_seconds + self.now - time.monotonic()
+        if ahead < -0.2:  # the computer is slower than the board: don't race to catch up later
             self.lag_seconds -= ahead
 
     # interrupts -------------------------------------------------------------------------------------------------
