@@ -153,6 +153,15 @@ def test_a_script_that_allocates_without_end_dies_as_on_the_board_within_1_gb(tm
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_000_000  # kilobytes
 
 
+def test_a_script_that_works_for_long_is_not_taken_for_one_that_allocates(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from Maix import GPIO\nfrom fpioa_manager import fm\nfm.register(8, fm.fpioa.GPIO0)\n"
+        "led = GPIO(GPIO.GPIO0, GPIO.OUT)\nfor i in range(300000):\n    led.value(i & 1)\n"
+        "for i in range(20000): print(i)\n"
+    )
+    assert run(RunRequest(script=str(tmp_path / "main.py"))).error is None
+
+
 def test_the_lcd_goes_into_a_folder(script: Path, tmp_path: Path) -> None:
     made = run(RunRequest(script=str(script), frames=3, lcd=str(tmp_path / "lcd")))
     files = sorted((tmp_path / "lcd").iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ class Pins:
     functions: dict[int, int] = field(default_factory=dict)  # pin -> FPIOA function number
     outside: dict[int, int] = field(default_factory=dict)  # pin -> level driven from outside
     outputs: dict[int, int] = field(default_factory=dict)  # pin -> level driven by the script
-    history: list[PinChange] = field(default_factory=list)  # what the script drove
+    history: deque[PinChange] = field(default_factory=lambda: deque(maxlen=10_000))  # what the script drove last
     watchers: dict[int, Callable[[int], None]] = field(default_factory=dict)  # pin -> called with the new level
     idle: dict[int, int] = field(default_factory=dict)  # levels that the board's own resistors give
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import io
 import linecache
 import time
 from collections.abc import Callable
@@ -24,13 +25,13 @@ class Printed:
     """Keeps what a board prints, up to a limit, and passes it on."""
 
     def __init__(self, pass_on: Callable[[str], None] | None = None) -> None:
-        self._parts: list[str] = []
+        self._kept = io.StringIO()
         self._size = 0
         self._pass_on = pass_on
 
     def write(self, text: str) -> None:
         if self._size < _MOST_PRINTED:
-            self._parts.append(text[: _MOST_PRINTED - self._size])
+            self._kept.write(text[: _MOST_PRINTED - self._size])
         self._size += len(text)
         if self._pass_on is not None:
             self._pass_on(text)
@@ -38,7 +39,7 @@ class Printed:
     @property
     def text(self) -> str:
         left = self._size - _MOST_PRINTED
-        return "".join(self._parts) + (f"\n[… {left:,} characters more]" if left > 0 else "")
+        return self._kept.getvalue() + (f"\n[… {left:,} characters more]" if left > 0 else "")
 
 
 def run_on(

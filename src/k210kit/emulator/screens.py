@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +38,10 @@ class MemoryScreen:
 
     pixels: NDArray[np.uint16] | None = None
     shown: int = 0
-    times: list[float] = field(default_factory=list)
 
     def show(self, pixels: NDArray[np.uint16], seconds: float) -> None:
         self.pixels = pixels.copy()
         self.shown += 1
-        self.times.append(seconds)
 
     def close(self) -> None:
         return None

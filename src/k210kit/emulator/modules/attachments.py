@@ -6,6 +6,7 @@ Sources: port/src/{touchscreen,modules,audio} of MaixPy 0.6.2; pmu: the library 
 from __future__ import annotations
 
 import errno
+from collections import deque
 from typing import Any, ClassVar
 
 from k210kit.emulator.board import Board
@@ -70,7 +71,7 @@ class ws2812:
 
     def display(self) -> bool:
         self._board.clock.advance(len(self._colors) * 30e-6)
-        shown = self._board.modules.setdefault("ws2812 shown", [])
+        shown = self._board.modules.setdefault("ws2812 shown", deque(maxlen=1000))
         shown.append((self._board.clock.now, tuple(self._colors)))
         return True
 
