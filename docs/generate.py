@@ -20,11 +20,13 @@ from docs import (
     link_layout,
     link_page,
     maixpy_page,
+    operators_page,
 )
 
 DOCS = Path(__file__).resolve().parent
 
 PAGES: dict[str, Callable[[], str]] = {
+    "reference/operators.md": operators_page.page,
     "reference/commands.md": commands_page.page,
     "reference/errors.md": errors_page.page,
     "reference/firmware.md": firmware_page.page,

@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 # verb -> where it is defined
 _VERBS: dict[str, tuple[str, str]] = {
+    "check": ("k210kit.compiler", "check"),
+    "compare": ("k210kit.comparison", "compare"),
     "compile": ("k210kit.compiler", "compile"),
     "evaluate": ("k210kit.training", "evaluate"),
     "train": ("k210kit.training", "train"),

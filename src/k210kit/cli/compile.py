@@ -11,7 +11,7 @@ from k210kit.cli.output import Force, Json, note, progress, show
 from k210kit.errors import InputError
 from k210kit.files import refuse_existing, write_whole
 
-__all__ = ["app"]
+__all__ = ["app", "numbers"]
 
 app = typer.Typer(add_completion=False)
 
@@ -56,7 +56,7 @@ def compile(
     for target in filter(None, (output, report)):
         refuse_existing(target, force=force)
     options = Options(
-        normalisation=Normalisation(scale=scale, mean=_numbers(mean, "--mean"), std=_numbers(std, "--std")),
+        normalisation=Normalisation(scale=scale, mean=numbers(mean, "--mean"), std=numbers(std, "--std")),
         letterbox=letterbox,
         limit=limit,
         effort=effort,
@@ -78,7 +78,8 @@ def compile(
     show(result.report, as_json=json, text=as_text(result.report, output))
 
 
-def _numbers(text: str, option: str) -> tuple[float, ...]:
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """Numbers with commas between them."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:

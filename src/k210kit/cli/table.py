@@ -29,6 +29,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("draw-cards", "Train", "Draw number and symbol cards as a data set, and print them."),
     Command("train", "Train", "Train a classifier or detector from pictures, down to the bundle for the board."),
     Command("evaluate", "Train", "Measure a model on pictures, float and kmodel side by side."),
+    Command("check", "Model", "Say what the K210 cannot do with a model, before compiling it."),
+    Command("compare", "Model", "Compare the float model with the kmodel on the same pictures."),
     Command("inspect", "Model", "Say what a file is, what is in it and what loads it."),
     Command("compile", "Model", "Compile a TFLite, ONNX or Keras model to a kmodel V3."),
     Command("simulate", "Model", "Run a kmodel bit for bit, as a K210 would."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from k210kit.compiler.pipeline import Compiled, Effort, Normalisation, Options, compile
+from k210kit.compiler.pipeline import CheckResult, Compiled, Effort, Normalisation, Options, check, compile
+from k210kit.compiler.support import Finding
 
-__all__ = ["Compiled", "Effort", "Normalisation", "Options", "compile"]
+__all__ = ["CheckResult", "Compiled", "Effort", "Finding", "Normalisation", "Options", "check", "compile"]

@@ -28,16 +28,28 @@ from k210kit.compiler.importers import read_model
 from k210kit.compiler.lower import lower
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pictures import find_pictures, read_inputs
-from k210kit.compiler.program import Program
+from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.quantize.calibrate import calibrate
 from k210kit.compiler.quantize.scales import Scale
 from k210kit.compiler.quantize.search import quantize
 from k210kit.compiler.report import Report, make_report
-from k210kit.compiler.support import refuse_memory, refuse_unsupported
-from k210kit.errors import InputError
+from k210kit.compiler.support import Finding, findings, memory_findings, refuse, step_findings
+from k210kit.errors import InputError, UnsupportedError
+from k210kit.hardware import KPU_LINE_BYTES
 from k210kit.kmodel import Kmodel
 
-__all__ = ["Compiled", "Effort", "Normalisation", "Options", "Progress", "compile", "lowered", "normalised"]
+__all__ = [
+    "CheckResult",
+    "Compiled",
+    "Effort",
+    "Normalisation",
+    "Options",
+    "Progress",
+    "check",
+    "compile",
+    "lowered",
+    "normalised",
+]
 
 Effort = Literal["fast", "normal", "best"]
 Progress = Callable[[float, str], None]
@@ -91,10 +103,11 @@ def compile(
     path = Path(model)
     tell(0.0, "reading the model")
     source = read_model(path)
-    refuse_unsupported(source)
+    refuse(findings(source), path.name)
     graph, program = lowered(source)
+    refuse(step_findings(program), path.name)
     placement = allocate(program)
-    refuse_memory(source, program, placement)
+    refuse(memory_findings(source, program, placement), path.name)
     tell(0.1, "reading the pictures")
     raw = _batch(images, source, options)
     batch, scale = normalised(raw, source, options.normalisation)
@@ -116,6 +129,40 @@ def compile(
     )
     tell(1.0, "done")
     return Compiled(kmodel=emitted.kmodel, report=report)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """Whether the model can become a kmodel, and what stands in the way."""
+
+    ok: bool
+    findings: tuple[Finding, ...]
+    layers: int  # of the source model
+    kpu_layers: int
+    kpu_memory_bytes: int
+    main_memory_bytes: int
+
+
+def check(model: Path | str) -> CheckResult:
+    """Say what the K210 cannot do with a model, before training or compiling; an `InputError` if it cannot be read."""
+    path = Path(model)
+    source = read_model(path)
+    found = findings(source)
+    kpu_layers = kpu_bytes = main_bytes = 0
+    if not found:
+        try:
+            _, program = lowered(source)
+        except UnsupportedError as error:
+            found = [Finding(layer="", operator="", message=str(error).rstrip("."), instead="")]
+        else:
+            placement = allocate(program)
+            found = step_findings(program) or memory_findings(source, program, placement)
+            kpu_layers = sum(isinstance(step, ConvStep) for step in program.steps)
+            kpu_bytes, main_bytes = placement.kpu_lines * KPU_LINE_BYTES, placement.main_bytes
+    return CheckResult(
+        ok=not found, findings=tuple(found), layers=len(source.nodes), kpu_layers=kpu_layers,
+        kpu_memory_bytes=kpu_bytes, main_memory_bytes=main_bytes,
+    )  # fmt: skip
 
 
 def lowered(source: Graph) -> tuple[Graph, Program]:

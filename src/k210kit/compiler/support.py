@@ -2,16 +2,187 @@
 
 from __future__ import annotations
 
-from k210kit.compiler.allocate import Placement
-from k210kit.compiler.graph import Graph
-from k210kit.compiler.program import Program
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-__all__ = ["refuse_memory", "refuse_unsupported"]
+from k210kit.compiler.allocate import Placement, kpu_lines
+from k210kit.compiler.graph import Graph, Shape, elements
+from k210kit.compiler.ops import Foreign
+from k210kit.compiler.program import ConvStep, Program
+from k210kit.errors import UnsupportedError
+from k210kit.hardware import (
+    GENERAL_MEMORY_BYTES,
+    KPU_LINE_BYTES,
+    KPU_LINES,
+    KPU_MEMORY_BYTES,
+    MOST_CHANNELS,
+    MOST_HEIGHT,
+    MOST_WIDTH,
+)
+
+__all__ = ["LIMITS", "Finding", "Limit", "findings", "memory_findings", "refuse", "step_findings"]
 
 
-def refuse_unsupported(graph: Graph) -> None:
-    pass
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that cannot be done: `layer` is the user's own name, `instead` what to use."""
+
+    layer: str
+    operator: str
+    message: str
+    instead: str
+
+    def __str__(self) -> str:
+        name = f"{self.operator} '{self.layer}': " if self.layer else ""
+        return f"{name}{self.message}. {self.instead}"
 
 
-def refuse_memory(graph: Graph, program: Program, placement: Placement) -> None:
-    pass
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """One limit: what is measured of a map's shape (channels, height, width), the most, and what to do about more."""
+
+    name: str
+    of: Callable[[Shape], int]
+    least: int
+    most: int
+    instead: str
+
+    def broken(self, shape: Shape) -> bool:
+        return not self.least <= self.of(shape) <= self.most
+
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        name="channels of a map", of=lambda shape: shape[0], least=1, most=MOST_CHANNELS,
+        instead="Make the layer narrower, or split it into two layers side by side.",
+    ),
+    Limit(
+        name="width of a map in pixels", of=lambda shape: shape[2], least=1, most=MOST_WIDTH,
+        instead="Use a smaller input, or turn it so that the longer side stands upright.",
+    ),
+    Limit(
+        name="height of a map in pixels", of=lambda shape: shape[1], least=1, most=MOST_HEIGHT,
+        instead="Use a smaller input.",
+    ),
+    Limit(
+        name="bytes of one map in KPU memory",
+        of=lambda shape: KPU_LINE_BYTES * _lines(shape), least=1, most=KPU_MEMORY_BYTES,
+        instead="Use a smaller input, or fewer channels before the first stride.",
+    ),
+)  # fmt: skip
+
+
+def _lines(shape: Shape) -> int:
+    from k210kit.kmodel import memory
+
+    return memory.lines(shape[2], shape[1], shape[0])
+
+
+def findings(graph: Graph) -> list[Finding]:
+    """What of the source model has no counterpart, and an input that the KPU cannot take."""
+    found = [
+        Finding(layer=node.origin, operator=node.kind, message=node.op.why, instead=f"Use {node.op.instead}.")
+        for node in graph.nodes
+        if isinstance(node.op, Foreign)
+    ]
+    if len(graph.input_shape) == 3:
+        found += _broken("input", "the model's", graph.input_shape)
+    elif len(graph.input_shape) != 1:
+        found.append(Finding(layer="", operator="", message="the input is no picture", instead="Give it one."))
+    return found
+
+
+def step_findings(program: Program) -> list[Finding]:
+    """Maps of the lowered model that the KPU cannot take, by the layer that makes or reads them; each layer once."""
+    found: dict[str, Finding] = {}
+    for step, shape in _maps(program):
+        for one in _broken(step.node.kind, step.node.origin, shape):
+            found.setdefault(step.node.origin, one)
+    return list(found.values())
+
+
+def _maps(program: Program) -> Iterator[tuple[ConvStep, Shape]]:
+    for step in program.steps:
+        if isinstance(step, ConvStep):
+            inputs = [program.buffers[name].shape for name in step.inputs]
+            yield step, (sum(shape[0] for shape in inputs), *inputs[0][1:])
+            yield step, program.buffers[step.output].shape
+
+
+def _broken(operator: str, layer: str, shape: Shape) -> list[Finding]:
+    return [
+        Finding(
+            layer=layer,
+            operator=operator,
+            message=f"a map of {'x'.join(map(str, shape))} (channels x height x width): {limit.name} is "
+            f"{limit.of(shape):,}; the KPU takes {limit.least} to {limit.most:,}",
+            instead=limit.instead,
+        )
+        for limit in LIMITS
+        if limit.broken(shape)
+    ]
+
+
+def memory_findings(graph: Graph, program: Program, placement: Placement) -> list[Finding]:
+    """KPU memory and main memory: the layer at the peak, its bytes, the limit, and the input that would fit."""
+    found = []
+    if placement.kpu_lines > KPU_LINES:
+        step, lines = _peak(program, placement)
+        bytes_there = lines * KPU_LINE_BYTES
+        found.append(
+            Finding(
+                layer=step.node.origin,
+                operator=step.node.kind,
+                message=f"its input and output and what must be kept beside them take {bytes_there:,} bytes of KPU "
+                f"memory, placed up to byte {placement.kpu_lines * KPU_LINE_BYTES:,}; the KPU has {KPU_MEMORY_BYTES:,}",
+                instead=_smaller(graph.input_shape, KPU_LINES / max(placement.kpu_lines, lines)),
+            )
+        )
+    if placement.main_bytes > GENERAL_MEMORY_BYTES:
+        buffer = max((b for b in program.buffers.values() if b.kind != "kpu"), key=lambda b: b.bytes)
+        found.append(
+            Finding(
+                layer=buffer.name,
+                operator="main memory",
+                message=f"{placement.main_bytes:,} bytes, the largest value takes {buffer.bytes:,}; the chip has "
+                f"{GENERAL_MEMORY_BYTES:,} for everything",
+                instead=_smaller(graph.input_shape, GENERAL_MEMORY_BYTES / 2 / placement.main_bytes),
+            )
+        )
+    return found
+
+
+def _peak(program: Program, placement: Placement) -> tuple[ConvStep, int]:
+    """The convolution at which most lines are alive, and how many."""
+
+    def alive(k: int) -> int:
+        return sum(
+            kpu_lines(buffer)
+            for name, buffer in program.buffers.items()
+            if buffer.kind == "kpu"
+            and name in placement.lives
+            and placement.lives[name][0] <= k <= placement.lives[name][1]
+        )
+
+    steps = [(alive(k), k, step) for k, step in enumerate(program.steps) if isinstance(step, ConvStep)]
+    lines, _, step = max(steps, key=lambda row: row[0])
+    return step, lines
+
+
+def _smaller(shape: Shape, factor: float) -> str:
+    """An input whose maps take `factor` of the memory: sides shrink with the root of it, channels with itself."""
+    if len(shape) != 3:
+        return "Use a smaller model."
+    side = factor**0.5
+    height, width = (max(8, int(size * side) // 8 * 8) for size in shape[1:])
+    narrower = f", or {factor:.2f} times the channels at this size" if elements(shape) else ""
+    return f"An input of about {width}x{height} (it has {shape[2]}x{shape[1]}) would fit{narrower}."
+
+
+def refuse(found: list[Finding], name: str) -> None:
+    """Raise `UnsupportedError` with all of `found`, if there is anything."""
+    if len(found) == 1:
+        raise UnsupportedError(f"{name} cannot run on the K210: {found[0]}")
+    if found:
+        lines = "\n".join(f"  {one}" for one in found)
+        raise UnsupportedError(f"{name} cannot run on the K210:\n{lines}")

@@ -24,7 +24,7 @@ def read_model(path: Path) -> Graph:
     elif suffix in (".h5", ".hdf5", ".keras") or data[:4] == b"\x89HDF":
         from k210kit.compiler.importers.keras import read_keras
 
-        graph = read_keras(path)
+        graph = read_keras(data, path.name)
     elif suffix == ".onnx":
         from k210kit.compiler.importers.onnx import read_onnx
 

@@ -39,7 +39,7 @@ from k210kit.compiler.ops import (
 )
 from k210kit.errors import FormatError
 
-__all__ = ["is_tflite", "read_tflite"]
+__all__ = ["OPERATORS", "is_tflite", "read_tflite"]
 
 Floats = NDArray[np.float32]
 _TYPES: dict[int, str] = {
@@ -165,12 +165,12 @@ class _Inexpressible(Exception):
         self.why, self.instead = why, instead
 
 
-_READERS: dict[str, Callable[[_Call], None]] = {}
+OPERATORS: dict[str, Callable[[_Call], None]] = {}
 
 
 def _reads(*kinds: str) -> Callable[[Callable[[_Call], None]], Callable[[_Call], None]]:
     def join(function: Callable[[_Call], None]) -> Callable[[_Call], None]:
-        _READERS.update(dict.fromkeys(kinds, function))
+        OPERATORS.update(dict.fromkeys(kinds, function))
         return function
 
     return join
@@ -263,9 +263,9 @@ class _Reader:
 
     def _read_operator(self, call: _Call) -> None:
         try:
-            if call.kind not in _READERS:
+            if call.kind not in OPERATORS:
                 raise _Inexpressible("it has no counterpart here", "the operators of docs/reference/operators.md")
-            _READERS[call.kind](call)
+            OPERATORS[call.kind](call)
         except _Inexpressible as error:
             inputs = [self.values[t.index] for t in call.ins if t is not None and t.index in self.values]
             for out in call.outs:
