@@ -60,7 +60,7 @@ def written(kmodel: Kmodel, task: str, channels: int, *, board: str = "unitv", s
         nms=0.4,
         threshold=0.01,
     )
-    plan = plan_camera(kmodel, description.size, board=board, firmware=None)
+    plan = plan_camera(kmodel, description.size, board=board, firmware=None, stream=stream)
     return Written(
         title="cards", summary="…", description=description, plan=plan, kmodel=kmodel.to_bytes(), stream=stream
     )
@@ -185,12 +185,18 @@ def test_a_missing_model_is_shown_on_the_screen(kmodels: dict[tuple[str, int], K
 
 
 def test_the_same_pictures_stream_to_the_receiver(kmodels: dict[tuple[str, int], Kmodel], tmp_path: Path) -> None:
-    from k210kit.link import Decoder
+    from k210kit.link import Decoder, Frame
+    from k210kit.link.frames import Kind
+    from k210kit.link.messages import read_picture
 
     made = written(kmodels["detect", 3], "detect", 3, stream=True)
     run_on_the_desk(made, tmp_path)
-    frames = Decoder().feed((tmp_path / "sent").read_bytes())
-    assert len(frames) >= 2
+    found = Decoder().feed((tmp_path / "sent").read_bytes())
+    pictures = [read_picture(f.payload) for f in found if isinstance(f, Frame) and f.kind == Kind.PICTURE]
+    assert len(pictures) == len(found) >= 2
+    for _, boxes, data in pictures:
+        assert (data[:2], data[-2:]) == (b"\xff\xd8", b"\xff\xd9")
+        assert boxes is None or {b.label for b in boxes.boxes} <= set(made.description.labels)
 
 
 @pytest.mark.parametrize(

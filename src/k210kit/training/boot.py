@@ -67,7 +67,7 @@ def boot_script(made: Written) -> str:
         receive_pin=plan.camera.receive_pin,
         baud=_BAUD,
         sender="\n        sender = Sender()" if made.stream else "",
-        send="\n            sender.send(img, boxes)" if made.stream else "",
+        send="\n            sender.send(img, boxes)\n            gc.collect()" if made.stream else "",
     )
 
 

@@ -43,6 +43,10 @@ CAMERAS: tuple[Camera, ...] = (
 )
 
 
+# what img.compress takes of the system heap while it works, without and with all image functions (OMV/fb_alloc.c)
+_COMPRESSOR_BYTES = (300 * 1024, 700 * 1024)
+
+
 def camera_named(name: str) -> Camera:
     """The board with this name, or an `InputError` that lists them."""
     for camera in CAMERAS:
@@ -68,15 +72,19 @@ class CameraPlan:
     fit: Fit
 
 
-def plan_camera(kmodel: Kmodel, size: InputSize, *, board: str, firmware: str | None) -> CameraPlan:
+def plan_camera(
+    kmodel: Kmodel, size: InputSize, *, board: str, firmware: str | None, stream: bool = False
+) -> CameraPlan:
     """Choose window, buffers and the way of loading so that it fits and is fast: RAM before flash.
 
-    If nothing fits, the smallest way is taken, and the plan's `fit` says what would cure it.
+    stream: leave room for the compressor, too. If nothing fits, the smallest way is taken, and the plan's `fit` says
+    what would cure it.
     """
     camera = camera_named(board)
     chosen = resolve(firmware or camera.firmware)
     frame, window = _window(size)
     resized = "none" if window == (size.width, size.height) else f"{size.width}x{size.height}"
+    spare = _COMPRESSOR_BYTES["find_blobs" in chosen.features] if stream else 0
     ways: tuple[Load, ...] = ("ram", "flash-dual", "flash")
     for load in ways:
         for dual in (True, False):
@@ -91,9 +99,9 @@ def plan_camera(kmodel: Kmodel, size: InputSize, *, board: str, firmware: str | 
                 lcd=camera.lcd_size,
                 resized_to=resized,
             )
-            if made.fits:
+            if made.fits and made.spare_bytes >= spare:
                 break
-        if made.fits:
+        if made.fits and made.spare_bytes >= spare:
             break
     if made is None:
         raise KitError("no way of loading was tried")

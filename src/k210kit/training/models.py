@@ -95,12 +95,12 @@ def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int
             f"{classes} classes need {outputs} output channels; the KPU takes at most 1024, which is "
             f"{1024 // anchors - 5} classes. Merge classes."
         )
-    inputs, x = _backbone(net, size, alpha)
+    # without its last block, which is the heaviest, MobileNet leaves room in RAM for a full 3x3 convolution
+    inputs, x = _backbone(net, size, alpha, blocks=12)
+    channels = max(int(256 * alpha), 64)
     if net == "mobilenet":
-        # a full 3x3 convolution here weighs 1.3 MB at alpha 0.75, and the model would not fit a full firmware's RAM
-        x = _conv(_depthwise(x, 1, "head_dw"), max(int(256 * alpha), 64), 1, 1, "head")
-    else:
-        x = _conv(x, 256, 3, 1, "head")
+        x = _conv(x, channels, 1, 1, "head_in")
+    x = _conv(x, channels, 3, 1, "head")
     nothing = np.zeros((anchors, 5 + classes), np.float32)
     nothing[:, 4] = _NO_OBJECT
     x = keras.layers.Conv2D(
@@ -113,7 +113,7 @@ def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int
     return keras.Model(inputs, x, name="detector")
 
 
-def _backbone(net: Net, size: InputSize, alpha: float) -> tuple[Any, Any]:
+def _backbone(net: Net, size: InputSize, alpha: float, blocks: int = len(_MOBILENET)) -> tuple[Any, Any]:
     if alpha not in ALPHAS:
         raise InputError(f"alpha is {alpha}; one of {', '.join(map(str, ALPHAS))} was expected.")
     check_size(size)
@@ -125,7 +125,7 @@ def _backbone(net: Net, size: InputSize, alpha: float) -> tuple[Any, Any]:
             x = _conv(x, max(int(channels * alpha), 8), 3, stride, f"conv_{number}")
         return inputs, x
     x = _conv(inputs, int(32 * alpha), 3, 2, "conv1")
-    for number, (stride, channels) in enumerate(_MOBILENET, 1):
+    for number, (stride, channels) in enumerate(_MOBILENET[:blocks], 1):
         x = _depthwise(x, stride, f"conv_dw_{number}")
         x = _conv(x, int(channels * alpha), 1, 1, f"conv_pw_{number}")
     return inputs, x

@@ -33,7 +33,9 @@ def package_run(
 ) -> tuple[Path, bool]:
     """Write RUN/bundle and its .zip and .kfpkg; returns the folder, and whether the model fits the board."""
     description = made.description
-    plan = plan_camera(made.compiled.kmodel, description.size, board=options.board, firmware=options.firmware)
+    plan = plan_camera(
+        made.compiled.kmodel, description.size, board=options.board, firmware=options.firmware, stream=options.stream
+    )
     written = Written(
         title=f"{examined.title}: {', '.join(description.labels[:8])}{' …' if len(description.labels) > 8 else ''}",
         summary=_summary(made, parts),
