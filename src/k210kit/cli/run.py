@@ -22,7 +22,9 @@ app = typer.Typer(add_completion=False)
 def run(
     script: Annotated[Path, typer.Argument(help="A script, or a folder with boot.py and main.py.")],
     board: Annotated[str, typer.Option(help="The product.")] = "unitv",
-    firmware: Annotated[str | None, typer.Option(help="The MaixPy build; see `k210kit firmware list`.")] = None,
+    firmware: Annotated[
+        str | None, typer.Option(help="The MaixPy build: a name of `k210kit firmware list`, a .bin or a .mk.")
+    ] = None,
     camera: Annotated[
         str, typer.Option(help="`pattern`, a picture, a folder, a video, a webcam's number, or tcp:PORT.")
     ] = "pattern",

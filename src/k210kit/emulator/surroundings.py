@@ -14,7 +14,7 @@ from k210kit.emulator.request import RunRequest
 from k210kit.emulator.screens import FolderScreen, MemoryScreen, TerminalScreen
 from k210kit.errors import InputError, missing_file
 from k210kit.files import read_whole
-from k210kit.firmware import find
+from k210kit.firmware import resolve
 
 __all__ = ["setup_of"]
 
@@ -30,7 +30,7 @@ def setup_of(request: RunRequest, flash_folder: Path) -> Setup:
         raise missing_file(sd) if not sd.exists() else InputError(f"{sd} is a file; --sd needs a folder.")
     return Setup(
         kind=board_kind(request.board),
-        firmware=find(request.firmware) if request.firmware else None,
+        firmware=resolve(request.firmware) if request.firmware else None,
         camera=open_camera(request.camera),
         screen=_screen(request.lcd),
         flash_folder=flash_folder,
