@@ -5,7 +5,8 @@ Every function takes arrays with the picture first: (pictures, channels, height,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from k210kit.compiler import curves, ops
 from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, POOL_MAX_2X2, POOL_MEAN_2X2, POOL_NONE, KpuConv
 from k210kit.errors import KitError, UnsupportedError
+from k210kit.kmodel.arithmetic.threads import own_threads, pool
 
-__all__ = ["apply", "convolution", "outputs", "preactivation", "values"]
+__all__ = ["apply", "convolution", "for_each", "outputs", "preactivation", "values"]
 
 Floats = NDArray[np.float32]
+T = TypeVar("T")
 
 
 def values(graph: Graph, batch: Floats) -> Iterator[tuple[str, Floats]]:
@@ -52,6 +55,11 @@ def apply(node: Node, inputs: list[Floats]) -> Floats:
     return function(node.op, inputs)
 
 
+def for_each(work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:  # Any: whatever `work` takes
+    """Results in order, made on all cores."""
+    return list(pool().map(work, items))
+
+
 def convolution(
     x: Floats,
     weights: Floats,
@@ -76,26 +84,24 @@ def convolution(
         return image[:, down, across[0] : across[0] + across[1] : stride[1]]
 
     out = np.empty((count, outs, height, width), np.float32)
-    if groups == channels and per_group == 1:
-        multiple = outs // channels
-        for image in range(count):
-            source = x[image] if multiple == 1 else np.repeat(x[image], multiple, 0)
-            _depthwise(source, weights, tap, out[image])
-        return out
-    for image in range(count):
+
+    def one(image: int) -> None:
+        if groups == channels and per_group == 1:
+            multiple = outs // channels
+            _depthwise(x[image] if multiple == 1 else np.repeat(x[image], multiple, 0), weights, tap, out[image])
+            return
         for group in range(groups):
             inside = x[image, group * per_group : (group + 1) * per_group]
             members = slice(group * (outs // groups), (group + 1) * (outs // groups))
-            if kh == kw == 1:
-                patch = np.ascontiguousarray(tap(inside, 0, 0)).reshape(per_group, -1)
-            else:
-                patch = np.empty((per_group, kh, kw, height, width), np.float32)
-                for row in range(kh):
-                    for column in range(kw):
-                        patch[:, row, column] = tap(inside, row, column)
-                patch = patch.reshape(per_group * kh * kw, -1)
+            patch = np.empty((per_group, kh, kw, height, width), np.float32)
+            for row in range(kh):
+                for column in range(kw):
+                    patch[:, row, column] = tap(inside, row, column)
             part = out[image, members].reshape(outs // groups, -1)
-            np.matmul(weights[members].reshape(outs // groups, -1), patch, out=part)
+            np.matmul(weights[members].reshape(outs // groups, -1), patch.reshape(per_group * kh * kw, -1), out=part)
+
+    with own_threads():
+        for_each(one, range(count))
     return out
 
 

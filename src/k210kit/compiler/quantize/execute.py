@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from k210kit.compiler.evaluate import for_each
 from k210kit.compiler.program import (
     AddPaddingStep,
     ConcatStep,
@@ -33,8 +34,8 @@ Bytes = NDArray[np.uint8]
 class ByteRun:
     """Bytes of each buffer for all pictures, (pictures, channels, height, width), while later steps read them."""
 
-    def __init__(self, program: Program, scales: Mapping[str, Scale], pictures: Bytes, *, accelerate: bool) -> None:
-        self.program, self.scales, self.accelerate = program, scales, accelerate
+    def __init__(self, program: Program, scales: Mapping[str, Scale], pictures: Bytes) -> None:
+        self.program, self.scales = program, scales
         self.alive: dict[str, Bytes] = {program.input: pictures}
         self.count = len(pictures)
         self._last = {name: k for k, step in enumerate(program.steps) for name in step.reads()}
@@ -55,7 +56,7 @@ class ByteRun:
     def convolve(self, step: ConvStep, integers: LayerIntegers, x: Bytes) -> Bytes:
         """Run a layer and keep what it makes."""
         layer = Prepared(integers.convolution())
-        made = np.stack([layer.run(picture, accelerate=self.accelerate, split=True)[0] for picture in x])
+        made = np.stack(for_each(lambda picture: layer.run(picture, accelerate=False, split=False)[0], x))
         self.alive[step.output] = made
         if step.main:
             self.alive[step.main] = made

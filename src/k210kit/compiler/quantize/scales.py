@@ -37,8 +37,9 @@ from k210kit.compiler.stages import KpuConv
 __all__ = ["Scale", "choose_scales", "copied_channels", "is_copy", "result_statistics"]
 
 Numbers = NDArray[np.float64]
-_MAP_MARGIN = 0.7  # of a channel's range, added on both sides
-_PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 1.3
+_MAP_MARGIN = 0.3  # of a channel's range, added on both sides
+_CLIPPED_MARGIN = 0.7  # where the curve itself ends, as ReLU6 does: channels come nearer to it than few pictures show
+_PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 2.0
 _WORTH_TWO = 0.6  # of the rounding noise that one range has: two ranges have fewer pieces each
 
 
@@ -57,10 +58,10 @@ class Scale:
 
 def copied_channels(op: KpuConv) -> NDArray[np.int64] | None:
     """Which input channel each output channel is a mere copy of (-1: of nothing); None if the layer computes."""
-    if op.slopes is not None or not curves.is_linear(op.curve) or op.bias.any() or op.pool_type in (2, 4, 8):
+    if op.slopes is not None or not curves.is_linear(op.curve) or bool(np.any(op.bias)) or op.pool_type in (2, 4, 8):
         return None
     taps = op.weights.reshape(op.out_channels, -1)
-    if not np.isin(taps, (0, 1)).all() or (taps.sum(1) > 1).any():
+    if not bool(np.all(np.isin(taps, (0, 1)))) or bool(np.any(taps.sum(1) > 1)):
         return None
     if op.depthwise:
         return np.where(taps.any(1), np.arange(op.out_channels), -1)
@@ -183,7 +184,11 @@ class _Choice:
         if step.output in self.ranges:
             return self.ranges[step.output]
         op, one_pixel = step.op, self.program.buffers[step.output].shape[1:] == (1, 1)
-        seen = _widened(result_statistics(step, self.statistics), one_pixel=one_pixel)
+        seen = _widened(
+            result_statistics(step, self.statistics),
+            one_pixel=one_pixel,
+            clipped=op.curve.kind == "clip" and bool(np.isfinite(op.curve.beta)),
+        )
         low, high = seen.low.astype(np.float64), seen.high.astype(np.float64)
         if not self._has_own_zeros(step):
             low, high = np.minimum(low, 0), np.maximum(high, 0)
@@ -282,13 +287,13 @@ class _Choice:
         return Scale(step=np.full(seen.channels, span / 255), zero=np.full(seen.channels, -low * 255 / span))
 
 
-def _widened(seen: Statistics, *, one_pixel: bool) -> Statistics:
+def _widened(seen: Statistics, *, one_pixel: bool, clipped: bool = False) -> Statistics:
     """Ranges with room for pictures that calibration did not see, but (nearly) within that of all channels together.
 
     A channel of a map has shown thousands of values, one pixel only one per picture. Measured on the models of
     docs/design/compiler.md: too narrow costs far more than too wide.
     """
-    margin, beyond = (_PIXEL_MARGIN, _PIXEL_BEYOND) if one_pixel else (_MAP_MARGIN, 1.0)
+    margin, beyond = (_PIXEL_MARGIN, _PIXEL_BEYOND) if one_pixel else (_CLIPPED_MARGIN if clipped else _MAP_MARGIN, 1.0)
     span = seen.high - seen.low
     low = np.maximum(seen.low - margin * span, min(float(seen.low.min()) * beyond, float(seen.low.min())))
     high = np.minimum(seen.high + margin * span, max(float(seen.high.max()) * beyond, float(seen.high.max())))

@@ -31,6 +31,7 @@ from k210kit.compiler.quantize.integers import (
 from k210kit.compiler.quantize.rounding import rounded_dense, rounded_depthwise
 from k210kit.compiler.quantize.scales import Scale, choose_scales, is_copy, result_statistics
 from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, KpuConv
+from k210kit.kmodel.arithmetic.threads import own_threads
 
 __all__ = ["Quantized", "quantize"]
 
@@ -38,6 +39,7 @@ Numbers = NDArray[np.float64]
 Floats = NDArray[np.float32]
 _PICTURES = {"normal": 10, "best": 32}
 _MOST_INPUTS = 2400  # of one output: above it the covariance costs more than it gains
+_MOST_AT_ONCE = 600  # inputs of one output for which the pictures' covariances fit in memory side by side
 _POSITIONS = 800  # of each picture, for the covariance
 
 
@@ -147,20 +149,31 @@ class _Search:
         tell: Callable[[float, str], None],
     ) -> None:
         self.graph, self.program, self.statistics, self.scales, self.tell = graph, program, statistics, scales, tell
-        self.run = ByteRun(program, scales, raw, accelerate=False)
+        self.run = ByteRun(program, scales, raw)
         self.floats: dict[str, Floats] = {graph.input: np.ascontiguousarray(batch, np.float32)}
         self.next = 0
         self.last = {name: k for k, node in enumerate(graph.nodes) for name in node.inputs}
+        self.needed = {
+            name: k
+            for k, step in enumerate(program.steps)
+            for name in (*step.node.inputs, step.node.output, step.writes()[0].removesuffix("/bytes"))
+        }
         self.integers: dict[str, LayerIntegers] = {}
         self.snr: dict[str, float] = {}
 
     def quantized(self) -> Quantized:
+        with own_threads():
+            return self._quantized()
+
+    def _quantized(self) -> Quantized:
         total = len(self.program.steps)
         for k, step in self.run.steps():
             if isinstance(step, ConvStep):
                 self._layer(step)
             else:
                 self._other(step)
+            for name in [n for n in self.floats if self.needed.get(n, -1) <= k and self.last.get(n, -1) < self.next]:
+                del self.floats[name]
             if k % 8 == 0:
                 self.tell(0.4 + 0.5 * k / total, "choosing integers")
         return Quantized(scales=self.scales, integers=self.integers, snr=self.snr)
@@ -169,7 +182,7 @@ class _Search:
         """A value of the float graph, which runs as far as needed."""
         if name not in self.graph.makers and name != self.graph.input:
             return None
-        while name not in self.floats:
+        while name not in self.floats and self.next < len(self.graph.nodes):
             node = self.graph.nodes[self.next]
             self.next += 1
             self.floats[node.output] = evaluate.apply(node, [self.floats[i] for i in node.inputs])
@@ -258,6 +271,7 @@ class _Observed:
         return np.asarray(weights + np.linalg.solve(damped, residual.T).T)
 
 
+_NONE = np.zeros((0, 0))
 _RIDGE, _RIDGE_PER_INPUT = 0.003, 4.0
 
 
@@ -266,16 +280,26 @@ def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) 
     inverse = (1 / source.step).reshape(-1, 1, 1).astype(np.float32)
     sums: list[Any] = [0.0, 0.0, 0.0, 0.0]  # Any: numbers first, then arrays
     count = 0
-    for bytes_, picture in zip(x, floats, strict=True):
-        got = _taps(op, bytes_.astype(np.float32) - zero)
-        want = _taps(op, picture * inverse)
-        count += got.shape[2]
+
+    def one(pair: tuple[NDArray[np.uint8], Floats]) -> tuple[int, list[NDArray[Any]]]:
+        got, want = _taps(op, pair[0].astype(np.float32) - zero), _taps(op, pair[1] * inverse)
+        seen = got.shape[2]
         if not op.depthwise:
-            got, want = (t.reshape(-1, t.shape[2]) for t in (got, want))
+            got, want = got.reshape(-1, seen), want.reshape(-1, seen)
+        if not op.depthwise and got.shape[0] > _MOST_INPUTS:
+            return seen, [got.sum(-1), want.sum(-1)]
         turned = np.swapaxes(got, -1, -2)
-        for k, part in enumerate((got.sum(-1), want.sum(-1), got @ turned, want @ turned)):
+        return seen, [got.sum(-1), want.sum(-1), got @ turned, want @ turned]
+
+    at_once = op.depthwise or op.in_channels * op.kernel**2 <= _MOST_AT_ONCE
+    made = evaluate.for_each if at_once else map
+    for seen, parts in made(one, zip(x, floats, strict=True)):
+        count += seen
+        for k, part in enumerate(parts):
             sums[k] = sums[k] + part.astype(np.float64)
     mean, wanted = sums[0] / count, sums[1] / count
+    if not isinstance(sums[2], np.ndarray):  # too many inputs for a covariance
+        return _Observed(mean=mean, wanted_mean=wanted, covariance=_NONE, crossed=_NONE, count=count)
     return _Observed(
         mean=mean,
         wanted_mean=wanted,

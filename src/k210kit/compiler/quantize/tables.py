@@ -100,7 +100,7 @@ def grouped_slopes(slopes: Numbers) -> tuple[Numbers, NDArray[np.int64]]:
 def in_regions(parts: list[list[Piece]]) -> tuple[list[Piece], Numbers]:
     """Tables side by side, each in a region of b of its own; and the middles of the regions."""
     middles = (np.arange(len(parts)) - len(parts) // 2) * _REGION
-    joined = []
+    joined: list[Piece] = []
     for pieces, middle in zip(parts, middles, strict=True):
         first = pieces[0]
         joined.append(Piece(_LOWEST if not joined else int(middle) - _REGION // 2, first.y_mul, first.bias))
