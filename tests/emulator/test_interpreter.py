@@ -122,6 +122,36 @@ def test_the_back_doors_of_cpython_are_shut(desk: Desk, script: str) -> None:
     assert desk.fails(script).startswith("AttributeError: ")
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import image\nimage.Image()._workshop",
+        "import machine\nmachine.UART._board",
+        "from machine import UART\nclass Mine(UART):\n    def peek(self): return self._board\nMine(0, 9600).peek()",
+        "import image\ngetattr(image.Image(), '_frame')",
+        "import image\nimage.Image().__dict__",
+        "import sensor\nsensor.__dict__",
+    ],
+)
+def test_the_insides_of_the_kit_are_out_of_sight(desk: Desk, script: str) -> None:
+    assert desk.fails(script).startswith("AttributeError: ")
+
+
+def test_a_scripts_own_private_names_work(desk: Desk) -> None:
+    script = """
+    import sensor
+    class A:
+        _shared = 1
+        def __init__(self): self._own = 2
+        def _sum(self): self._own += 1; return self._own + self._shared
+    class B(A):
+        def _sum(self): return super()._sum() + 10
+    print(B()._sum(), getattr(B(), '_own'), hasattr(B(), '_no'), B.__name__)
+    sensor.__write_reg(3, 4); print(sensor.__read_reg(3))
+    """
+    assert desk.prints(script) == "14 2 False B\n4\n"
+
+
 def test_boards_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
     boards, texts = [], [Printed(), Printed()]
     for number, text in enumerate(texts):

@@ -122,10 +122,7 @@ ESCAPES = {
     "a host path": "open('/etc/hostname')",
     "a path upwards": "open('/flash/../../../etc/hostname')",
     "a link": "open('/sd/link')",
-    "the kit's own objects": (
-        "import image\nb = image.Image()._workshop.board\n(b.files.mounts['/flash'].joinpath('..', 'x')).open('w')"
-    ),
-    "programs": "import image\nimage.Image()._workshop.board.files.mounts['/flash'].owner()\n1 / 0",
+    "the kit's own objects": "import image\nimage.Image()._workshop.board.files.mounts",
 }
 
 

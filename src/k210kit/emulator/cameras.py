@@ -83,10 +83,10 @@ class PatternCamera:
 
 
 class FolderCamera:
-    """The pictures of a folder in the order of their names, each for one frame, then again from the first."""
+    """The pictures of a folder and of those in it, by name, each for one frame, then again from the first."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_ENDINGS)
+        self._paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
         if not self._paths:
             raise FileError(f"{folder} holds no picture ({', '.join(PICTURE_ENDINGS)}).")
         self._kept: dict[Path, NDArray[np.uint8]] = {}

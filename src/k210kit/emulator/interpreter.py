@@ -12,7 +12,7 @@ from k210kit.emulator.card import os_error
 from k210kit.emulator.costs import print_seconds
 from k210kit.emulator.modules import offered
 from k210kit.emulator.modules.table import DeviceModuleObject, module_object, refuse_absent
-from k210kit.emulator.script import HIDDEN_ATTRIBUTES, STEP, compile_script, decode_source
+from k210kit.emulator.script import HIDDEN_ATTRIBUTES, PRIVATE, STEP, compile_script, decode_source
 from k210kit.emulator.wording import represent, text_of
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ class Interpreter:
             setattr=_checked(builtins.setattr),
         )
         made[STEP] = self._step
+        made[PRIVATE] = private_attribute
         return made
 
     def _step(self, seconds: float) -> None:
@@ -263,11 +264,37 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """getattr and friends without CPython's back doors (Any: they take whatever the script has)."""
 
     def checked(of: Any, name: str, *rest: Any) -> Any:
-        if name in HIDDEN_ATTRIBUTES:
+        if name in HIDDEN_ATTRIBUTES or (name.startswith("_") and is_the_kits(of, name)):
             name = f"{name} is not on the board"
         return function(of, name, *rest)
 
     return checked
+
+
+# Instance attributes through which a script's subclass of a device class would reach the board.
+_INSIDES = "_board _workshop _frame _blocks _block _line _files _model _state _stream _interpreter"
+_OURS = frozenset(_INSIDES.split())
+_TELLING = frozenset(("__dict__", "__slots__", "__module__", "__new__", "__getattr__"))
+
+
+def is_the_kits(of: Any, name: str) -> bool:
+    """Whether a name with an underscore in front is an inside of the kit's, not of the script's (Any: both)."""
+    owner = of if isinstance(of, type) else type(of)
+    classes = [cls for cls in owner.__mro__ if cls.__module__.startswith("k210kit")]
+    if not classes:
+        return False
+    if isinstance(of, DeviceModuleObject):
+        return name not in of.__dict__ or name in _TELLING
+    if name.startswith("__") and name.endswith("__"):
+        return name in _TELLING
+    return classes[0] is owner or name in _OURS or any(name in cls.__dict__ for cls in classes)
+
+
+def private_attribute(of: Any, name: str) -> Any:
+    """`of._name` in a script: its own names, not the kit's (Any: both)."""
+    if is_the_kits(of, name):
+        raise AttributeError(f"'{type(of).__name__}' object has no attribute '{name}'")
+    return builtins.getattr(of, name)
 
 
 def byte_array_class(board: Board) -> type:

@@ -98,7 +98,7 @@ def is_ours(failure: BaseException) -> bool:
 
 def _raised_explicitly(frame: FrameType, line: int) -> bool:
     text = linecache.getline(frame.f_code.co_filename, line).strip()
-    return text.startswith("raise ") or "function(of, name" in text
+    return text.startswith("raise ") or "(of, name" in text  # getattr for the script
 
 
 def _report(board: Board, printed: Printed, ended: str, error: str | None, seconds: float) -> RunResult:

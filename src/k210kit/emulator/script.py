@@ -16,9 +16,10 @@ import tokenize
 import warnings
 from types import CodeType
 
-__all__ = ["STEP", "compile_script", "decode_source"]
+__all__ = ["PRIVATE", "STEP", "compile_script", "decode_source"]
 
 STEP = "__step__"
+PRIVATE = "__private__"  # reads an attribute whose name starts with an underscore, unless it is one of the kit's
 # Bytecodes of MicroPython take a few hundred instructions' time at 400 MHz; per node of the syntax tree, an estimate.
 SECONDS_PER_NODE = 0.7e-6
 SECONDS_PER_STEP = 3e-6
@@ -124,7 +125,11 @@ class _Steps(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if node.attr in HIDDEN_ATTRIBUTES:
             node.attr = f"{node.attr} is not on the board"
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        if node.attr.startswith("_") and isinstance(node.ctx, ast.Load):
+            call = ast.Call(ast.Name(PRIVATE, ast.Load()), [node.value, ast.Constant(node.attr)], [])
+            return ast.copy_location(call, node)
+        return node
 
     def _with_step(self, node: ast.While | ast.For | ast.FunctionDef | ast.ExceptHandler) -> ast.AST:
         seconds = SECONDS_PER_STEP + _own_nodes(node.body) * SECONDS_PER_NODE
