@@ -37,7 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("run", "Board", "Run a MaixPy script on the desk, with the board's memory, time and errors."),
     Command("stubs", "Board", "Write type stubs of MaixPy's modules for an editor."),
     Command("view", "Board", "Show a camera's stream: a live page, the terminal, files, or a camera for `run`."),
-    Command("stream-demo", "Board", "Send a moving face from the desk camera to the StickC on the desk, and to a page."),
+    Command("stream-demo", "Board", "Send a moving face from the desk camera to the desk StickC and to a page."),
     Command("flash", "Board", "Write a program, a model or a package to a board's flash."),
     Command("fit", "Board", "Does a model fit on a firmware, how fast is it, and what would make it fit?"),
     Command("firmware", "Board", "MaixPy builds: list, inspect, configure, check, compare, build."),

@@ -38,7 +38,9 @@ def train(
     validation: Annotated[float, typer.Option(help="Share of pictures that choose the best state.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of pictures that only measure.")] = 0.2,
     seed: Annotated[int, typer.Option(help="The same seed, the same result.")] = 0,
-    board: Annotated[str, typer.Option(help="unitv, m5stickv, maixbit, maixdock, maixgo, maixduino, maixcube, amigo, twatch.")] = "unitv",
+    board: Annotated[
+        str, typer.Option(help="unitv, m5stickv, maixbit, maixdock, maixgo, maixcube, amigo ...")
+    ] = "unitv",
     firmware: Annotated[str | None, typer.Option(help="A MaixPy build, in place of the board's usual one.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="boot.py sends pictures to `k210kit view`.")] = False,
     effort: Annotated[Literal["fast", "normal", "best"], typer.Option(help="Of the compiler.")] = "normal",

@@ -64,9 +64,9 @@ def copied_channels(op: KpuConv) -> NDArray[np.int64] | None:
     if not bool(np.all(np.isin(taps, (0, 1)))) or bool(np.any(taps.sum(1) > 1)):
         return None
     if op.depthwise:
-        return np.where(taps.any(1), np.arange(op.out_channels), -1)
-    channels = taps.reshape(op.out_channels, op.in_channels, -1).any(2)
-    return np.where(channels.any(1), channels.argmax(1), -1)
+        return np.where(np.any(taps, axis=1), np.arange(op.out_channels), -1)
+    channels = np.any(taps.reshape(op.out_channels, op.in_channels, -1), axis=2)
+    return np.where(np.any(channels, axis=1), np.argmax(channels, axis=1), -1)
 
 
 def is_copy(op: KpuConv, source: Scale) -> bool:
