@@ -45,7 +45,8 @@ def recipe(
         how = Augmentation(
             flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.3, ramp=0.0 if pretrained else 0.4
         )
-    fitting = min(batch or main.batch, max(pictures // 2, 1))
+    # a small set still gives eight steps an epoch, and a normalisation still sees several pictures
+    fitting = min(batch or main.batch, max(pictures // 8, min(4, pictures)))
     main = replace(main, batch=fitting, epochs=epochs or main.epochs, rate=rate or main.rate)
     if kpu_epochs is None:
         kpu_epochs = max(2, min(main.epochs // 10, 12))
@@ -87,7 +88,7 @@ def _detector(pretrained: bool, pictures: int) -> Phase:
     if pretrained:
         return Phase(
             name="training",
-            epochs=_views(16000, pictures, 10, 150),
+            epochs=_views(16000, pictures, 10, 300),
             rate=1e-3,
             batch=16,
             warm_up=2.0,
