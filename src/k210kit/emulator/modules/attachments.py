@@ -171,6 +171,15 @@ class axp192:
     def getUSBInputCurrent(self) -> float:
         return 120.0
 
+    def getConnextVoltage(self) -> float:
+        return 0.0
+
+    def getConnextInputCurrent(self) -> float:
+        return 0.0
+
+    def getBatteryChargeCurrent(self) -> float:
+        return 50.0
+
     def getBatteryDischargeCurrent(self) -> float:
         return 0.0
 
