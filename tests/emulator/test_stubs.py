@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +73,20 @@ def test_modules_that_only_a_board_has_say_so(desk: Desk) -> None:
 
 def test_the_stubs_are_written_for_an_editor(tmp_path: Path) -> None:
     names = {path.name for path in write_stubs(tmp_path / "typings")}
-    assert {"sensor.pyi", "KPU.pyi", "time.pyi", "utime.pyi"} <= names
+    assert {"sensor.pyi", "KPU.pyi", "time.pyi", "utime.pyi", "os.pyi", "ustruct.pyi"} <= names
+    assert not {"sys.pyi", "collections.pyi"} & names
     assert (tmp_path / "typings" / "time.pyi").read_text() == "from utime import *\n"
     with pytest.raises(FileError, match="--force"):
         write_stubs(tmp_path / "typings")
+
+
+def test_a_type_checker_finds_a_wrong_name_through_the_stubs(tmp_path: Path) -> None:
+    write_stubs(tmp_path)
+    (tmp_path / "main.py").write_text(
+        "import sensor, time\nimport KPU\nimg = sensor.snapshot()\ntask = KPU.load(1)\nimg.draw_cross(1, 2)\n"
+        "clock = time.clock()\nclock.tick()\nimg.draw_it()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-incremental", "main.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[0].startswith('main.py:8: error: "Image" has no attribute "draw_it"'), done.stdout

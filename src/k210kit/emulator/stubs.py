@@ -36,6 +36,29 @@ ALIASES: dict[str, str] = {
 }
 
 
+# Python's own stubs do for these, and checkers need theirs to be found.
+_LEFT_TO_PYTHON = frozenset(
+    (
+        "_thread",
+        "array",
+        "binascii",
+        "cmath",
+        "collections",
+        "errno",
+        "hashlib",
+        "heapq",
+        "io",
+        "json",
+        "math",
+        "random",
+        "re",
+        "struct",
+        "sys",
+        "zlib",
+    )
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StubName:
     """A function, class, method or value of a module; methods are named `Class.method`."""
@@ -82,13 +105,18 @@ def is_only_on_the_board(module: str, name: str) -> bool:
 
 
 def write_stubs(folder: Path, *, force: bool = False) -> list[Path]:
-    """Write every stub, and one for each second name, into a folder for an editor to look into."""
+    """Write the stubs, and one for each second name, into a folder for an editor to look into.
+
+    Modules that Python has too are left out where its own stubs do.
+    """
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; the stubs need a folder.")
     texts = {name: (_FOLDER / f"{name}.pyi").read_text(encoding="utf-8") for name in stub_modules()}
     texts |= {second: f"from {first} import *\n" for second, first in ALIASES.items()}
     made = []
     for name, text in sorted(texts.items()):
+        if name in _LEFT_TO_PYTHON:
+            continue
         path = folder / f"{name}.pyi"
         write_whole(path, text, force=force)
         made.append(path)
