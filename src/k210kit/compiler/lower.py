@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,14 @@ _MOST_PIECES = 8192  # of one concatenation: 64 KiB of the kmodel
 def lower(graph: Graph) -> Program:
     """The steps of a graph that all passes have been over."""
     return _Lowering(graph).program()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Runs:
+    """Positions in sources of which some are flattened height-width-channel first."""
+
+    positions: NDArray[np.int64]
+    turned: tuple[bool, ...]
 
 
 class _Lowering:
@@ -382,44 +390,53 @@ class _Lowering:
             self.floats[node.output] = sources[0]
             return
         target = self._buffer(f"{node.output}/floats", "floats", op.shape)
+        index, reason = self._fewest_runs(op.index, shapes), "the results' order"
         starts = np.cumsum([0, *map(elements, shapes)])
         owner = np.searchsorted(starts, op.index, side="right") - 1
         cuts = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), op.index.size]
-        flattened = (
-            [self._as_flatten(op.index[a:b] - starts[owner[a]], shapes[owner[a]]) for a, b in itertools.pairwise(cuts)]
-            if len(cuts) < 256
-            else []
-        )
-        if not any(flattened):
-            pieces = self._pieces(node, op.index, [elements(s) for s in shapes])
-            self._add(
-                ConcatStep(
-                    node=node,
-                    reason="the results' order",
-                    sources=tuple(sources),
-                    pieces=pieces,
-                    target=self._whole(target),
-                )
-            )
-        for (a, b), turned in zip(itertools.pairwise(cuts), flattened, strict=False) if any(flattened) else ():
-            part, name = Slice(buffer=target, first=a, size=b - a), sources[owner[a]]
-            if turned:
-                self._add(FlattenStep(node=node, reason="the results' order", source=name, target=part))
+        turned: dict[int, str] = {}
+        rest: list[tuple[int, int]] = []
+        for a, b in itertools.pairwise(cuts):
+            k = int(owner[a])
+            whole = Slice(buffer=target, first=a, size=b - a)
+            if index.turned[k] and np.array_equal(index.positions[a:b], np.arange(starts[k], starts[k + 1])):
+                self._add(FlattenStep(node=node, reason=reason, source=sources[k], target=whole))
+                continue
+            if index.turned[k] and k not in turned:
+                turned[k] = self._buffer(f"{sources[k]}/turned", "floats", shapes[k])
+                self._add(FlattenStep(node=node, reason=reason, source=sources[k], target=self._whole(turned[k])))
+            if rest and rest[-1][1] == a:
+                rest[-1] = (rest[-1][0], b)
             else:
-                pieces = self._pieces(node, op.index[a:b], [elements(s) for s in shapes])
-                self._add(
-                    ConcatStep(
-                        node=node, reason="the results' order", sources=tuple(sources), pieces=pieces, target=part
-                    )
-                )
+                rest.append((a, b))
+        names = tuple(turned.get(k, name) for k, name in enumerate(sources))
+        for a, b in rest:
+            pieces = self._pieces(node, index.positions[a:b], [elements(s) for s in shapes])
+            part = Slice(buffer=target, first=a, size=b - a)
+            used = sorted(set(pieces[:, 0].tolist()))
+            pieces[:, 0] = np.searchsorted(used, pieces[:, 0])
+            kept = tuple(names[k] for k in used)
+            self._add(ConcatStep(node=node, reason=reason, sources=kept, pieces=pieces, target=part))
         self.floats[node.output] = target
 
     @staticmethod
-    def _as_flatten(index: NDArray[np.int64], shape: Shape) -> bool:
-        if len(shape) != 3 or index.size != elements(shape):
-            return False
-        order = np.arange(index.size).reshape(shape).transpose(1, 2, 0).reshape(-1)
-        return bool(np.array_equal(index, order))
+    def _fewest_runs(index: NDArray[np.int64], shapes: list[Shape]) -> _Runs:
+        """Each source as it is, or flattened height-width-channel first, whichever leaves fewer runs to copy."""
+        positions, turned, start = index.copy(), [], 0
+        for shape in shapes:
+            size = elements(shape)
+            inside = (index >= start) & (index < start + size)
+            flat = index[inside] - start
+            better = False
+            if len(shape) == 3 and shape[0] > 1 and shape[1:] != (1, 1):
+                place = np.empty(size, np.int64)
+                place[np.arange(size).reshape(shape).transpose(1, 2, 0).reshape(-1)] = np.arange(size)
+                better = int((np.diff(place[flat]) != 1).sum()) < int((np.diff(flat) != 1).sum())
+                if better:
+                    positions[inside] = start + place[flat]
+            turned.append(better)
+            start += size
+        return _Runs(positions=positions, turned=tuple(turned))
 
     def _float_pool(self, node: Node) -> None:
         op = node.op

@@ -15,6 +15,7 @@ from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
 from k210kit.compiler.passes.hoist_curves import hoist_curves
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.turn_rows import turn_rows
+from k210kit.compiler.passes.whole_map_convs import whole_map_convs
 
 __all__ = ["PASSES"]
 
@@ -22,6 +23,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_padding,
     fuse_formulas,
     fold_affine,
+    whole_map_convs,
     merge_gathers,
     dense_to_conv,
     merge_gathers,

@@ -14,6 +14,7 @@ __all__ = ["rounded_dense", "rounded_depthwise"]
 
 Numbers = NDArray[np.float64]
 _DAMPING = 0.01  # of the mean of the diagonal
+_TRIES = 8  # tenfold more damping each time
 _BLOCK = 64
 _LOWEST, _HIGHEST = -128, 127
 
@@ -53,9 +54,13 @@ def _factor(covariance: Numbers) -> Numbers:
     """The upper triangle U of the inverse, inverse = U' U, of the damped covariance; leading axes are kept."""
     size = covariance.shape[-1]
     mean = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None] / size
-    damped = covariance + np.eye(size) * np.maximum(_DAMPING * mean, 1e-6)
-    # inverse of damped = U' U with U upper: reverse, factor, reverse back
-    flipped = np.linalg.cholesky(damped[..., ::-1, ::-1])
-    lower = flipped[..., ::-1, ::-1]  # damped = lower' form: upper triangular, damped = lower lower'
-    upper = np.linalg.solve(lower, np.broadcast_to(np.eye(size), lower.shape))
-    return np.asarray(upper)
+    damping = np.maximum(_DAMPING * mean, 1e-6)
+    for _ in range(_TRIES):
+        damped = covariance + np.eye(size) * damping
+        try:  # from the lower right to the upper left: damped = R R' with R upper triangular, so its inverse is U' U
+            right = np.linalg.cholesky(damped[..., ::-1, ::-1])[..., ::-1, ::-1]
+        except np.linalg.LinAlgError:  # rounding has made a vanishing direction negative
+            damping = damping * 10
+            continue
+        return np.asarray(np.linalg.solve(right, np.broadcast_to(np.eye(size), right.shape)))
+    return np.broadcast_to(np.eye(size), covariance.shape).copy()  # no order in it: each to the nearest
