@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from k210kit.cli.output import Force, Json, note, progress, show, table
+
+if TYPE_CHECKING:
+    from k210kit.training import TrainResult
 
 __all__ = ["app"]
 
@@ -78,20 +81,17 @@ def train(
     )
     with progress(f"training {run.name}") as bar:
         result = run_training(dataset, run, options, resume=resume, force=force, progress=bar, told=note)
+    show(result, as_json=json, text=_text(result))
+
+
+def _text(result: TrainResult) -> list[Any]:
     from k210kit.training import figure_rows
 
     shown = result.warnings[:8]
-    show(
-        result,
-        as_json=json,
-        text=[
-            table("", ("test part", "float>", "kmodel>"), figure_rows(result.metrics_float, result.metrics_kmodel)),
-            *(f"warning: {text}" for text in shown),
-            *(
-                [f"and {len(result.warnings) - len(shown)} more warnings in {run}/findings.json"][
-                    : len(result.warnings) > 8
-                ]
-            ),
-            f"{result.bundle}: boot.py, model.kmodel, report.html and the rest, in {result.seconds:.0f} s",
-        ],
-    )
+    more = len(result.warnings) - len(shown)
+    return [
+        table("", ("test part", "float>", "kmodel>"), figure_rows(result.metrics_float, result.metrics_kmodel)),
+        *(f"warning: {text}" for text in shown),
+        *([f"and {more} more warnings in {result.run}/findings.json"] if more else []),
+        f"{result.bundle}: boot.py, model.kmodel, report.html and the rest, in {result.seconds:.0f} s",
+    ]

@@ -204,21 +204,27 @@ def _job(options: TrainOptions, folder: Path, examined: Examined, parts: Split) 
         run=folder,
         examined=examined,
         parts=parts,
-        description=Description(
-            task=examined.task,
-            labels=labels,
-            size=size,
-            fit=examined.fit,
-            net=net,
-            alpha=alpha,
-            anchors=anchors.flat() if anchors else (),
-            nms=NMS if anchors else 0.0,
-        ),
+        description=_described(options, examined, anchors),
         backbone=_carried(model, options, alpha) if pretrained else "none (random numbers)",
         anchors=anchors,
         recipe=plan,
         lesson=lesson,
         model=model,
+    )
+
+
+def _described(options: TrainOptions, examined: Examined, anchors: Anchors | None) -> Description:
+    assert options.net is not None
+    assert options.alpha is not None
+    return Description(
+        task=examined.task,
+        labels=examined.labels,
+        size=options.size,
+        fit=examined.fit,
+        net=options.net,
+        alpha=options.alpha,
+        anchors=anchors.flat() if anchors else (),
+        nms=NMS if anchors else 0.0,
     )
 
 
