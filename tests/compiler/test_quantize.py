@@ -1,0 +1,108 @@
+"""The integers of a layer: what the table gives, how weights are rounded, and a whole layer against its floats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from k210kit.compiler import curves
+from k210kit.compiler.ops import Curve
+from k210kit.compiler.quantize.integers import encode, layer_integers
+from k210kit.compiler.quantize.rounding import rounded_dense
+from k210kit.compiler.quantize.scales import Scale
+from k210kit.compiler.quantize.tables import fitted, per_channel_slopes, straight, table
+from k210kit.compiler.stages import KpuConv
+from k210kit.kmodel.arithmetic.kpu import activate, convolve
+
+
+def bytes_of(pieces: list, b: np.ndarray) -> np.ndarray:
+    made = table(pieces)
+    return activate(b.astype(np.int64), made.x_start, made.y_mul, made.shift, made.bias)
+
+
+def test_a_relu_table_is_flat_below_zero_and_one_byte_per_256_above() -> None:
+    b = np.array([-70000, -1, 0, 256, 512, 256 * 255, 256 * 300])
+    assert bytes_of(straight(0, 12, clip_below=True), b).tolist() == [0, 0, 0, 1, 2, 255, 255]
+
+
+def test_a_leaky_table_has_its_slope_below_the_zero() -> None:
+    b = 256 * np.array([-200, -100, -50, 0, 10])
+    assert bytes_of(straight(60, 12, slope=0.5), b).tolist() == [0, 10, 35, 60, 70]
+
+
+def test_slopes_per_channel_lie_in_regions_of_one_table() -> None:
+    slopes = np.array([0.5, 0.25, 0.5])
+    pieces, middles = per_channel_slopes(slopes, 100.0, 12)
+    for slope, middle in zip(slopes, middles, strict=True):
+        got = bytes_of(pieces, middle + 256 * np.array([-1000, -100, 0, 50, 1000]))
+        assert got.tolist() == [0, round(100 - 100 * slope), 100, 150, 255]
+
+
+@pytest.mark.parametrize("kind", ["silu", "sigmoid", "tanh", "hard_swish"])
+def test_a_fitted_curve_is_within_two_bytes_of_the_function_wherever_samples_lie(kind: str) -> None:
+    sample = np.linspace(-8, 8, 4001).astype(np.float32)
+    curve = Curve(kind=kind, alpha=1.0)
+    exact = curves.evaluate(curve, sample.astype(np.float64))
+    step = float(exact.max() - exact.min()) / 255
+    zero = float(np.round(-exact.min() / step))
+    unit = step / 256
+    pieces = fitted(curve, unit=unit, step=step, zero=zero, sample=sample)
+    assert len(pieces) <= 16
+    assert all(piece.y_mul >= 0 and 0 <= piece.bias <= 255 for piece in pieces)
+    got = bytes_of(pieces, np.round(sample / unit)).astype(float)
+    assert np.abs(got - (exact / step + zero)).max() <= 2.0
+
+
+def test_rounding_together_loses_less_than_rounding_to_the_nearest() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(24, 6)) @ rng.normal(size=(6, 4000)) + 0.1 * rng.normal(size=(24, 4000))
+    wanted = rng.uniform(-20, 20, (8, 24))
+    together = rounded_dense(wanted, np.cov(x, bias=True))
+    assert np.array_equal(together, np.round(together))
+    lost = [float(((codes - wanted) @ x).var(1).sum()) for codes in (together, np.round(wanted))]
+    assert lost[0] < 0.5 * lost[1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    channels=st.integers(1, 6),
+    outs=st.integers(1, 6),
+    kernel=st.sampled_from([1, 3]),
+    depthwise=st.booleans(),
+    kind=st.sampled_from(["linear", "relu", "leaky"]),
+)
+def test_a_layer_is_within_its_rounding_of_the_float_layer(
+    seed: int, channels: int, outs: int, kernel: int, depthwise: bool, kind: str
+) -> None:
+    """Bound: half a byte of result, half a step of every weight times its largest input, and one byte for the table."""
+    rng = np.random.default_rng(seed)
+    outs = channels if depthwise else outs
+    shape = (channels, kernel, kernel) if depthwise else (outs, channels, kernel, kernel)
+    curve = {
+        "linear": curves.IDENTITY,
+        "relu": Curve(kind="clip", beta=np.inf),
+        "leaky": Curve(kind="leaky", alpha=0.1),
+    }
+    op = KpuConv(
+        weights=rng.normal(size=shape).astype(np.float32),
+        bias=rng.normal(size=outs).astype(np.float32),
+        depthwise=depthwise,
+        curve=curve[kind],
+    )
+    source = Scale(step=rng.uniform(0.001, 0.02, channels), zero=np.full(channels, float(rng.integers(0, 200))))
+    pixels = rng.integers(0, 256, (1, channels, 5, 6)).astype(np.uint8)
+    values = (pixels - source.zero[:, None, None]) * source.step[:, None, None]
+    from k210kit.compiler.evaluate import preactivation
+
+    exact = curves.evaluate(op.curve, preactivation(op, values.astype(np.float32)))
+    span = np.maximum(np.abs(exact).max((0, 2, 3)), 1e-3)
+    target = Scale(step=span / 120, zero=np.full(outs, 128.0))
+    code = encode(op, source)
+    layer = layer_integers(op, source, target, code=code)
+    got = (convolve(pixels, layer.convolution()) - 128.0) * target.step[:, None, None]
+    taps = code.codes[0].size
+    bound = code.step / 2 * 255 * taps + 1.6 * target.step
+    assert (np.abs(got - exact) <= bound[:, None, None]).all()
