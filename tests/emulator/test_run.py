@@ -142,14 +142,18 @@ def test_files_of_this_computer_are_out_of_reach(tmp_path: Path, name: str) -> N
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and watched through Linux")
 def test_a_script_that_allocates_without_end_dies_as_on_the_board_within_1_gb(tmp_path: Path, text: str) -> None:
     (tmp_path / "main.py").write_text(text)
-    code = (  # a process of its own, which has no other children than the board's
-        "import resource, sys; from k210kit.emulator import RunRequest, run; made = run(RunRequest(script=sys.argv[1]));"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); print(made.error)"
+    measured = (  # in a process of its own: the figure is of all children that a process ever had
+        "import resource, subprocess, sys\n"
+        "command = [sys.executable, '-m', 'k210kit', 'run', sys.argv[1], '--json']\n"
+        "done = subprocess.run(command, stdout=subprocess.PIPE)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+        "print(done.stdout.decode())\n"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "main.py")]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    *_, kilobytes = (line for line in told.splitlines() if line.isdecimal())
-    assert "MemoryError: memory allocation failed" in told
+    done = subprocess.run(
+        [sys.executable, "-c", measured, tmp_path / "main.py"], capture_output=True, text=True, check=True, timeout=60
+    )
+    kilobytes, _, made = done.stdout.partition("\n")
+    assert "MemoryError: memory allocation failed" in json.loads(made)["error"]
     assert int(kilobytes) < 1_000_000
 
 
