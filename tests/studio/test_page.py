@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import struct
 import threading
 import urllib.error
@@ -51,6 +52,16 @@ def get(address: str, host: str | None = None) -> tuple[int, bytes]:
             return answer.status, answer.read()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read()
+
+
+def test_opening_a_page_closes_no_log_of_others(tmp_path: Path) -> None:
+    log = logging.FileHandler(tmp_path / "log")
+    try:
+        stream = log.stream
+        Page(0)._socket.close()
+        assert not stream.closed
+    finally:
+        log.close()
 
 
 def test_pictures_figures_and_boxes_come_over_the_socket() -> None:

@@ -56,8 +56,14 @@ class Page:
         self._socket = _bound(host, port)
         bound = self._socket.getsockname()[1]
         self.address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{bound}/"
-        self._server = self._uvicorn.Server(self._uvicorn.Config(
-            _guarded(self._app(), host), log_level="error", lifespan="off", ws_max_size=65536))  # fmt: skip
+        config = self._uvicorn.Config(
+            _guarded(self._app(), host),
+            log_config=None,  # its own closes every log handler of the process
+            log_level="error",
+            lifespan="off",
+            ws_max_size=65536,
+        )
+        self._server = self._uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def start(self, viewer: Viewer) -> None:
