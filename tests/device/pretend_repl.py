@@ -64,6 +64,9 @@ class PretendRepl:
             for byte in data[:BUFFER_BYTES]:
                 self._take(bytes([byte]))
 
+    def has_unread(self) -> bool:
+        return bool(select.select([self._master], [], [], 0)[0])
+
     def _send(self, data: bytes) -> None:
         os.write(self._master, data)
 

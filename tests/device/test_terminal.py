@@ -16,6 +16,7 @@ if os.name != "posix":
 pytest.importorskip("serial")
 
 from k210kit.device import PtyBoard, open_port
+from k210kit.device.clock import RealClock
 from k210kit.device.keyboard import interact
 from k210kit.device.terminal import CodeFailed, Repl
 from k210kit.errors import DeviceError
@@ -67,7 +68,21 @@ def test_a_pushed_file_replaces_the_old_one_only_when_it_is_whole(repl: Repl, bo
     assert [path.name for path in board.flash.iterdir()] == ["main.py"]
 
 
-def test_long_code_is_sent_no_faster_than_the_board_reads(repl: Repl, board: PretendRepl) -> None:
+class WhileTheBoardReads(RealClock):
+    """A pause is long enough for the board to read what came, however busy this computer is."""
+
+    def __init__(self, board: PretendRepl) -> None:
+        self.board = board
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        while self.board.has_unread():
+            super().sleep(0.001)
+
+
+def test_long_code_is_sent_in_slices_that_the_board_can_keep(board: PretendRepl) -> None:
+    repl = Repl(open_port(board.device), WhileTheBoardReads(board))
+    repl.attach()
     assert repl.run("x = '" + "a" * 20_000 + "'\nprint(len(x))\n") == "20000\n"
     assert board.lost == 0
 
