@@ -73,7 +73,11 @@ def _headline(told: Told) -> str:
             bad=not plan.fit.fits,
         ),
         _tile(_milliseconds(plan.fit), "per picture, estimated"),
-        _tile(_fps(plan.fit), "pictures per second, whole loop, estimated"),
+        _tile(
+            _fps(plan.fit),
+            f"pictures per second without a stream, {'two camera buffers' if plan.dual_buffer else 'one camera buffer'}, "
+            "estimated",
+        ),
     ]
     notes = []
     if bad:
@@ -229,7 +233,7 @@ def _boards(told: Told) -> str:
         "<h2>Memory and speed</h2>"
         f"<p>The kmodel has {report.kmodel_bytes:,} bytes, works in {report.main_memory_bytes:,} bytes of main memory "
         f"and at most {report.kpu_memory_peak_bytes:,} of the KPU's 2,097,152. With the camera at {frame} and the "
-        f"screen {lcd}; times are estimates.</p>{_table(head, rows)}"
+        f"screen {lcd}, one camera buffer; times are estimates.</p>{_table(head, rows)}"
     )
 
 
