@@ -41,7 +41,7 @@ $(VENV)/.run: $(VENV)/.made pyproject.toml
 	touch $@
 
 $(VENV)/.all: $(VENV)/.run pyproject.toml
-	$(PIP) -e '.[train,device,studio,onnx,dev]'
+	$(PIP) -e '.[train,device,studio,onnx,compare,dev]'
 	touch $@
 
 site: $(VENV)/.all

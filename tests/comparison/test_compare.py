@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def test_what_does_not_belong_together_is_told(pair: tuple[Path, Path], tmp_path
         compare(model, other, PICTURES)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="the extra 'compare' is not installed")
 def test_a_model_that_the_engine_refuses_is_told(pair: tuple[Path, Path]) -> None:
     model, kmodel = pair
     broken = onnx.load(model)

@@ -75,8 +75,7 @@ def _headline(told: Told) -> str:
         _tile(_milliseconds(plan.fit), "per picture, estimated"),
         _tile(
             _fps(plan.fit),
-            f"pictures per second without a stream, {'two camera buffers' if plan.dual_buffer else 'one camera buffer'}, "
-            "estimated",
+            f"pictures per second without a stream, {'two' if plan.dual_buffer else 'one'} camera buffer(s), estimated",
         ),
     ]
     notes = []
