@@ -28,8 +28,12 @@ KFLASH_VERSION = "1.1.6"
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "": (("numpy", "PIL", "typer", "rich", "numba", "tflite"), "everything"),
     "device": (("serial", "kflash"), "boards on a serial port"),
-    "train": (("tensorflow",), "training, and .h5 and .keras models"),
+    "train": (("tensorflow",), "training"),
     "onnx": (("onnx",), "ONNX models"),
+    "keras": (("h5py",), ".h5 and .keras models"),
+    "compare": (("ai_edge_litert", "onnxruntime"), "the float side of compare"),
+    "codes": (("zxingcpp", "pupil_apriltags"), "QR codes, bar codes and AprilTags on the desk"),
+    "video": (("cv2",), "videos and webcams as the desk camera"),
     "studio": (("starlette", "uvicorn", "websockets"), "the viewer in a browser"),
 }
 
