@@ -70,7 +70,7 @@ def test_what_does_not_belong_together_is_told(pair: tuple[Path, Path], tmp_path
 def test_a_model_that_the_engine_refuses_is_told(pair: tuple[Path, Path]) -> None:
     model, kmodel = pair
     broken = onnx.load(model)
-    broken.graph.node[2].name = broken.graph.node[0].name
+    broken.ir_version = 9999  # every ONNX Runtime is older
     onnx.save(broken, model)
     with pytest.raises(FormatError, match="ONNX Runtime refuses it"):
         compare(model, kmodel, PICTURES)
