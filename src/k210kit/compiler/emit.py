@@ -153,8 +153,7 @@ class _Emitter:
 
     def _in_steps(self, floats: str) -> bool:
         maker = next((s for s in self.program.steps if floats in s.writes()), None)
-        readers = [s for s in self.program.steps if floats in s.reads()]
-        return isinstance(maker, steps.AveragePoolStep) and all(isinstance(s, steps.QuantizeStep) for s in readers)
+        return isinstance(maker, steps.AveragePoolStep) and self._steps_for(maker.source) is not None
 
     def _spare(self, count: int) -> int:
         """Room for floats behind everything else."""
@@ -184,21 +183,27 @@ class _Emitter:
     def _values(self, step: steps.DequantizeStep) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         scale = self.scales[step.source]
         sign = -1.0 if step.target.buffer.split("~")[0].endswith("/less") else 1.0
-        pooled = [s for s in self.program.steps if step.target.buffer in s.reads()]
-        if pooled and all(isinstance(s, steps.AveragePoolStep) for s in pooled):
-            after = [self._quantized(s) for s in pooled]
-            if len(after) == 1 and after[0] is not None:
-                coarse = self.scales[after[0]]
-                factor = scale.step / coarse.step
-                return factor, coarse.zero - scale.zero * factor
+        after = self._steps_for(step.target.buffer)
+        if after is not None:
+            coarse = self.scales[after]
+            factor = scale.step / coarse.step
+            return factor, coarse.zero - scale.zero * factor
         step_ = scale.step.astype(np.float32).astype(np.float64)
         return sign * step_, -sign * scale.zero * step_
 
-    def _quantized(self, pool: Step) -> str | None:
-        target = pool.writes()[0]
-        readers = [s for s in self.program.steps if target in s.reads()]
-        found = [s.target.buffer for s in readers if isinstance(s, steps.QuantizeStep)]
-        return found[0] if len(found) == len(readers) == 1 else None
+    def _steps_for(self, floats: str) -> str | None:
+        """The bytes in whose steps these floats are written: one pool, then one QUANTIZE, and nobody else, read them.
+
+        None if they are written as the values that they stand for, as every output of the model is.
+        """
+        pools = [s for s in self.program.steps if floats in s.reads()]
+        if len(pools) != 1 or not isinstance(pools[0], steps.AveragePoolStep):
+            return None
+        pooled = pools[0].writes()[0]
+        readers = [s for s in self.program.steps if pooled in s.reads()]
+        if {floats, pooled} & set(self.program.outputs) or len(readers) != 1:
+            return None
+        return readers[0].target.buffer if isinstance(readers[0], steps.QuantizeStep) else None
 
     def requantize(self, step: steps.RequantizeStep) -> None:
         zero = int(np.clip(np.round(self.scales[step.source].zero[0]), 0, 255))

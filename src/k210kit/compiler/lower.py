@@ -439,8 +439,25 @@ class _Lowering:
         return _Runs(positions=positions, turned=tuple(turned))
 
     def _float_pool(self, node: Node) -> None:
+        """A mean. Floats that become bytes again are written in the bytes' own steps, so an output has floats apart."""
+        value = node.inputs[0]
+        apart = {value, node.output} & self.graph.output_values and (value in self.parts or value in self.bytes)
+        if apart and node.output in self.between:
+            kept = self.floats.pop(value, None)
+            pooled = self._pooled(node, self.need_floats(value))
+            del self.floats[value]
+            if kept is not None:
+                self.floats[value] = kept
+            target = self._buffer(f"{node.output}/bytes", "bytes", self.graph.shapes[node.output])
+            reason = "floats of the CPU become bytes for the KPU"
+            self._add(QuantizeStep(node=node, reason=reason, source=pooled, target=self._whole(target)))
+            self.bytes[node.output] = target
+            if node.output not in self.graph.output_values:
+                return
+        self.floats[node.output] = self._pooled(node, self.need_floats(value))
+
+    def _pooled(self, node: Node, source: str) -> str:
         op = node.op
-        source = self.need_floats(node.inputs[0])
         target = self._whole(self._buffer(f"{node.output}/floats", "floats", self.graph.shapes[node.output]))
         kernel, stride, before = None, (1, 1), (0, 0)
         if isinstance(op, ops.AveragePool) and op.kernel != self.graph.shapes[node.inputs[0]][1:]:
@@ -451,7 +468,7 @@ class _Lowering:
                 node=node, reason=reason, source=source, target=target, kernel=kernel, stride=stride, before=before
             )
         )
-        self.floats[node.output] = target.buffer
+        return target.buffer
 
     def _float_vector(self, node: Node) -> None:
         op, size = node.op, elements(self.graph.shapes[node.output])
