@@ -209,8 +209,11 @@ class _Search:
     def _rounded(self, step: ConvStep, source: Scale, target: Scale, x: NDArray[np.uint8]) -> LayerIntegers:
         """Weights fitted to the bytes that come in, rounded together, and the bias that makes the means agree."""
         op = step.op
-        floats = [self._value(name) for name in step.node.inputs]
-        seen = _observed(op, x, np.concatenate([v for v in floats if v is not None], 1), source)
+        found = [self._value(name) for name in step.node.inputs]
+        floats = np.concatenate([v for v in found if v is not None], 1)
+        if floats.shape[1] != x.shape[1]:  # maps filled up with zeros, to lie side by side, have more channels
+            return layer_integers(op, source, target, code=encode(op, source))
+        seen = _observed(op, x, floats, source)
         weights = scaled_weights(op, source).reshape(op.out_channels, -1)
         small = weights.shape[1] <= _MOST_INPUTS
         if small:

@@ -1,0 +1,197 @@
+"""Small graphs through every stage: the passes keep the function, and the simulated kmodel is near the floats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from k210kit.compiler import evaluate
+from k210kit.compiler.allocate import Block, allocate, place
+from k210kit.compiler.emit import emit
+from k210kit.compiler.graph import Graph, Node, Output
+from k210kit.compiler.ops import Add, Concat, Conv, Curve, Dense, Gather, GlobalAveragePool, MaxPool, Op, Padding, PRelu
+from k210kit.compiler.passes.table import PASSES
+from k210kit.compiler.pipeline import Normalisation, lowered, normalised
+from k210kit.compiler.quantize.calibrate import calibrate
+from k210kit.compiler.quantize.search import quantize
+from k210kit.kmodel import Kmodel, read_kmodel
+from k210kit.simulator import Machine
+
+RELU = Curve(kind="clip", beta=np.inf)
+ONE_EACH = Padding(top=1, left=1, bottom=1, right=1)
+BEHIND = Padding(bottom=1, right=1)
+
+
+class Net:
+    """A graph as it grows, with seeded weights."""
+
+    def __init__(self, shape: tuple[int, ...], seed: int = 0) -> None:
+        self.rng, self.nodes, self.shape, self.last = np.random.default_rng(seed), [], shape, "picture"
+        self.channels = shape[0]
+
+    def add(self, op: Op, *inputs: str) -> str:
+        name = f"v{len(self.nodes)}"
+        node = Node(op=op, inputs=inputs or (self.last,), output=name, origin=name, kind=type(op).__name__)
+        self.nodes.append(node)
+        self.last = name
+        return name
+
+    def conv(self, outs: int, kernel: int = 3, stride: int = 1, padding: Padding = ONE_EACH, groups: int = 1) -> str:
+        outs = self.channels if groups > 1 else outs
+        shape = (outs, self.channels // groups, kernel, kernel)
+        weights = self.rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
+        bias = 0.1 * self.rng.normal(size=outs)
+        op = Conv(
+            weights=weights.astype(np.float32),
+            bias=bias.astype(np.float32),
+            stride=(stride, stride),
+            padding=padding if kernel > 1 else Padding(),
+            groups=groups,
+        )
+        self.channels = outs
+        return self.add(op)
+
+    def graph(self, *outputs: str) -> Graph:
+        found = tuple(Output(value=name, name=name) for name in outputs or (self.last,))
+        return Graph(name="net", input="picture", input_shape=self.shape, nodes=(), outputs=found).with_nodes(
+            self.nodes
+        )
+
+
+def compiled(graph: Graph, raw: np.ndarray, effort: str = "fast") -> Kmodel:
+    low, program = lowered(graph)
+    batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
+    statistics = calibrate(low, batch)
+    made = quantize(low, program, statistics, scale, raw=raw, batch=batch, effort=effort, tell=lambda _, __: None)
+    return read_kmodel(emit(program, allocate(program), made.scales, made.integers).kmodel.to_bytes())
+
+
+def decibels(graph: Graph, effort: str = "fast", runtime: str = "sdk") -> list[float]:
+    """Signal to noise of every output on the calibration pictures themselves."""
+    raw = np.random.default_rng(5).integers(0, 256, (4, *graph.input_shape)).astype(np.uint8)
+    machine = Machine(compiled(graph, raw, effort), runtime=runtime, accelerate=False)  # type: ignore[arg-type]
+    batch, _ = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
+    want = evaluate.outputs(graph, batch)
+    runs = [machine.run(picture).outputs for picture in raw]
+    found = []
+    for k, exact in enumerate(want):
+        got = np.stack([np.asarray(run[k]).reshape(exact.shape[1:]) for run in runs])
+        found.append(10 * float(np.log10((exact**2).sum() / ((exact - got) ** 2).sum())))
+    return found
+
+
+def mobile(down: Padding, size: int = 16) -> Graph:
+    net = Net((3, size, size))
+    net.conv(8, stride=2, padding=down)
+    net.add(RELU)
+    net.conv(8, stride=2, padding=down, groups=8)
+    net.add(RELU)
+    net.conv(12, kernel=1)
+    net.add(RELU)
+    return net.graph()
+
+
+def with_everything() -> Graph:
+    net = Net((3, 16, 16))
+    net.conv(8)
+    first = net.add(Curve(kind="silu"))
+    net.conv(8)
+    net.add(PRelu(slopes=np.linspace(0, 0.5, 8).astype(np.float32)))
+    added = net.add(Add(), net.last, first)
+    net.add(Concat(), added, first)
+    net.channels = 16
+    net.conv(6, kernel=1)
+    net.add(Curve(kind="leaky", alpha=0.1))
+    pooled = net.add(MaxPool(kernel=(2, 2), stride=(2, 2)))
+    net.add(GlobalAveragePool())
+    net.add(Gather(index=np.arange(6), shape=(6,)))
+    weights = net.rng.normal(size=(5, 6)).astype(np.float32)
+    dense = net.add(Dense(weights=weights, bias=np.zeros(5, np.float32)))
+    return net.graph(pooled, dense)
+
+
+NETS = {
+    "padded on every side": mobile(ONE_EACH),
+    "padded behind": mobile(BEHIND),
+    "odd size": mobile(ONE_EACH, 18),
+    "everything": with_everything(),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_pass_keeps_the_function(name: str) -> None:
+    graph = NETS[name]
+    batch = np.random.default_rng(2).normal(size=(2, *graph.input_shape)).astype(np.float32)
+    want = evaluate.outputs(graph, batch)
+    for each in PASSES:
+        graph = each(graph)
+        for exact, got in zip(want, evaluate.outputs(graph, batch), strict=True):
+            assert np.abs(exact - got).max() < 1e-5 * np.abs(exact).max(), each.__name__
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("effort", ["fast", "normal"])
+def test_the_simulated_kmodel_is_near_the_floats(name: str, effort: str) -> None:
+    """A byte holds 48 dB at best; five layers and ranges with room for other pictures cost less than 24 of them."""
+    assert min(decibels(NETS[name], effort)) > 24
+
+
+def test_both_runtimes_give_the_same_bytes_to_the_layers_behind_a_mean() -> None:
+    graph = NETS["everything"]
+    assert decibels(graph, runtime="sdk") == pytest.approx(decibels(graph, runtime="maixpy"), abs=1e-3)
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    graph = NETS["everything"]
+    raw = np.random.default_rng(5).integers(0, 256, (3, *graph.input_shape)).astype(np.uint8)
+    assert compiled(graph, raw, "normal").to_bytes() == compiled(graph, raw, "normal").to_bytes()
+
+
+def test_padding_behind_costs_one_turn_of_the_rows_and_no_other_round_trip() -> None:
+    raw = np.zeros((1, 3, 16, 16), np.uint8) + np.arange(16, dtype=np.uint8)
+    names = [layer.name for layer in compiled(NETS["padded behind"], raw).layers]
+    assert names.count("QUANTIZED_CONCAT") == names.count("K210_UPLOAD") == 3  # a plane each
+    assert "K210_UPLOAD" not in [layer.name for layer in compiled(NETS["padded on every side"], raw).layers]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), kinds=st.lists(st.sampled_from(["1", "3", "s", "t", "d", "p", "a", "c"]), max_size=5)
+)
+def test_random_graphs_survive_every_stage(seed: int, kinds: list[str]) -> None:
+    net = Net((3, 16, 16), seed)
+    net.conv(8)
+    net.add(RELU)
+    size = 16
+    for kind in kinds:
+        before = net.last
+        if kind in "1s3td":
+            stride = 2 if kind in "st" and size > 4 else 1
+            padding = BEHIND if kind == "t" and stride == 2 else ONE_EACH
+            net.conv(8, kernel=1 if kind == "1" else 3, stride=stride, padding=padding, groups=8 if kind == "d" else 1)
+            net.add(RELU)
+            size //= stride
+        elif kind == "p" and size > 4:
+            net.add(MaxPool(kernel=(2, 2), stride=(2, 2)))
+            size //= 2
+        elif kind in "ac":
+            side = net.conv(8)
+            net.add(Add() if kind == "a" else Concat(), side, before)
+            if kind == "c":
+                net.channels = 16
+                net.conv(8, kernel=1)
+    assert min(decibels(net.graph())) > 20
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 10), st.integers(0, 10)), min_size=1, max_size=12))
+def test_blocks_alive_together_never_overlap(rows: list[tuple[int, int, int]]) -> None:
+    blocks = [Block(name=str(k), size=s, first=min(a, b), last=max(a, b)) for k, (s, a, b) in enumerate(rows)]
+    addresses, peak = place(blocks)
+    for one in blocks:
+        assert addresses[one.name] + one.size <= peak
+        for other in blocks:
+            if one is not other and one.first <= other.last and other.first <= one.last:
+                a, b = addresses[one.name], addresses[other.name]
+                assert a + one.size <= b or b + other.size <= a
