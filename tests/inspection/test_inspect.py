@@ -62,7 +62,7 @@ def test_a_swapped_kmodel_is_told_as_such_with_its_layers(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("version", "loads"), [(4, "kmodel V4 support"), (5, "no stock MaixPy")])
 def test_later_kmodels_say_what_loads_them(tmp_path: Path, version: int, loads: str) -> None:
     path = tmp_path / "m.kmodel"
-    words = (version, 0, 1, 100, 5000, 7, 1, 2, 0)
+    words = (version, 0, 1, 100, 5000, 7, 1, 2, 0, 2, 0, 0, 99, 1, 3, 24, 32)
     path.write_bytes(b"LDMK" + b"".join(w.to_bytes(4, "little") for w in words))
     found = inspect(path)
     assert (found.kind, found.version) == ("kmodel", version)
@@ -70,6 +70,7 @@ def test_later_kmodels_say_what_loads_them(tmp_path: Path, version: int, loads: 
     if version == 4:
         assert found.main_memory_bytes == 5000
         assert found.facts["output_count"] == 2
+        assert found.inputs == ("1x3x24x32",)
 
 
 def test_a_package_is_told_part_by_part(tmp_path: Path) -> None:

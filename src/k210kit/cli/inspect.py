@@ -53,6 +53,8 @@ def _text(found: Inspection) -> list[Any]:  # Any: what rich renders
             f"input: {', '.join(found.inputs) or 'not told'}",
             table("", ("#>", "operator", "name", "input", "output"), rows),
         ]
+    elif found.inputs:
+        parts += [f"input: {', '.join(found.inputs)}"]
     parts += [f"{name}: {value}" for name, value in found.facts.items()]
     parts += [f"warning: {text}" for text in found.warnings]
     for name, part in found.parts:

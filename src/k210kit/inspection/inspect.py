@@ -90,7 +90,7 @@ def describe_model(data: bytes) -> Inspection | None:
     main_memory = kind.facts.get("main_memory_bytes")
     return Inspection(
         kind=kind.kind, version=kind.version, loads_on=kind.loads_on, main_memory_bytes=main_memory,
-        facts=kind.facts,
+        facts=kind.facts, inputs=kind.inputs,
     )  # fmt: skip
 
 

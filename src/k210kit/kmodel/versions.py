@@ -51,6 +51,7 @@ class ModelKind:
     version: int
     loads_on: str
     facts: dict[str, int]  # what the header tells
+    inputs: tuple[str, ...] = ()  # shapes, where the file tells them: batch x channels x height x width
 
 
 _LOADS_ON = {
@@ -68,7 +69,8 @@ def recognise(data: bytes) -> ModelKind | None:
     first, second = (int.from_bytes(data[i : i + 4], "little") for i in (0, 4))
     if first == _LDMK and second in (4, 5):
         facts = _facts(HeaderV4, data) if second == 4 else {}
-        return ModelKind(kind="kmodel", version=second, loads_on=_LOADS_ON[second], facts=facts)
+        inputs = _inputs_v4(data, facts.get("input_count", 0))
+        return ModelKind(kind="kmodel", version=second, loads_on=_LOADS_ON[second], facts=facts, inputs=inputs)
     if first == 3:
         return ModelKind(kind="kmodel", version=3, loads_on=_LOADS_ON[3], facts={})
     if first == 1 and len(data) > wire.size(HeaderV1) and 0 < wire.read(HeaderV1, data).layer_count < 4096:
@@ -83,6 +85,15 @@ def recognise(data: bytes) -> ModelKind | None:
     if first == _EMODEL:
         return ModelKind(kind="emodel", version=3, loads_on="firmware that holds its key", facts={})
     return None
+
+
+def _inputs_v4(data: bytes, count: int) -> tuple[str, ...]:
+    """The input shapes of a kmodel V4: behind the header and four words per input lie four signed words per input."""
+    start = wire.size(HeaderV4) + count * 16
+    if not count or start + count * 16 > len(data):
+        return ()
+    words = [int.from_bytes(data[i : i + 4], "little", signed=True) for i in range(start, start + count * 16, 4)]
+    return tuple("x".join(map(str, words[4 * k : 4 * k + 4])) for k in range(count))
 
 
 def _facts(record: Any, data: bytes) -> dict[str, int]:
