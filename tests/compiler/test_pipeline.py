@@ -195,3 +195,14 @@ def test_blocks_alive_together_never_overlap(rows: list[tuple[int, int, int]]) -
             if one is not other and one.first <= other.last and other.first <= one.last:
                 a, b = addresses[one.name], addresses[other.name]
                 assert a + one.size <= b or b + other.size <= a
+
+
+def test_a_channel_that_was_dead_on_the_calibration_pictures_stays_within_36_bits() -> None:
+    weights = np.full((2, 3, 1, 1), 1.0, np.float32)
+    conv = Conv(weights=weights, bias=np.array([0.0, -1e-7 + 3.0], np.float32))
+    net = Net((3, 8, 8))
+    net.add(conv)
+    net.add(RELU)
+    dark, bright = np.zeros((2, 3, 8, 8), np.uint8), np.full((3, 8, 8), 255, np.uint8)
+    run = Machine(compiled(net.graph(), dark)).run(bright)
+    assert not [text for text in run.warnings if "36 bits" in text]

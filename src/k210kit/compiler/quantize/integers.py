@@ -30,6 +30,7 @@ __all__ = ["LayerIntegers", "WeightCode", "encode", "encode_scaled", "layer_inte
 Numbers = NDArray[np.float64]
 _MOST_MUL, _MOST_ADD = (1 << 23) - 1, (1 << 31) - 1
 _MOST_B = 2.0**33  # a quarter of what 36 signed bits hold
+_MOST_REACH = 0.99 * 2.0**35  # what the worst picture may reach: all but a hundredth of it
 _SHIFT = 15  # of the batch norm
 _ZERO_WEIGHT = 128
 _FIT_SAMPLES = 20000  # of what a curve sees, to fit its table
@@ -144,8 +145,9 @@ def layer_integers(
     pieces, offset = _curve(op, target, bits, sample)
     if copied:
         offset = np.full(op.out_channels, zero * 2.0 ** (SHIFT - bits))  # acc is 64 (x - zx); the byte shall be x
-    mul, shift = _factors(step / unit)
-    add = np.round(bias / unit + offset)
+    held = _held(reach * np.abs(step / unit) + np.abs(bias / unit))
+    mul, shift = _factors(step / unit * held)
+    add = np.round(bias / unit * held + offset)
     if np.abs(add).max(initial=0) > _MOST_ADD:
         add = np.clip(add, -_MOST_ADD, _MOST_ADD)
     norm = BatchNorm(mul=mul, add=add.astype(np.int64), shift=shift)
@@ -174,6 +176,15 @@ def _reach(rows: Numbers, zero: int) -> Numbers:
     up, down = np.maximum(rows, 0).sum(1), -np.minimum(rows, 0).sum(1)
     reach = np.maximum(up * (255 - zero) + down * zero, down * (255 - zero) + up * zero)
     return np.asarray(np.maximum(reach, 1.0), np.float64)
+
+
+def _held(largest: Numbers) -> Numbers:
+    """Factors, per channel, that keep b within the 36 bits that the KPU is known to hold.
+
+    Below 1 only where a channel's range is billions of times smaller than what its weights can reach: a channel that
+    was dead on the calibration pictures, whose output means next to nothing whatever its byte is.
+    """
+    return np.asarray(1 / np.maximum(largest / _MOST_REACH, 1.0))
 
 
 def _fraction_bits(op: KpuConv, target: Scale, step: Numbers, bias: Numbers, reach: Numbers) -> int:
