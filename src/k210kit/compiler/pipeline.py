@@ -3,7 +3,7 @@
 read_model        file -> float graph                                       importers/
 check             what cannot be done, by the user's own names              support.py
 PASSES            float graph -> the same function in the KPU's terms       passes/
-lower             graph -> steps on buffers                                 lower.py
+lower             graph -> steps on buffers                                 lowering/
 calibrate         the float graph on the pictures                           quantize/calibrate.py
 choose_scales     what a byte of each buffer stands for                     quantize/scales.py
 quantize          weights and sums as integers                              quantize/search.py
@@ -25,7 +25,7 @@ from k210kit.compiler.allocate import allocate
 from k210kit.compiler.emit import emit
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.importers import read_model
-from k210kit.compiler.lower import lower
+from k210kit.compiler.lowering import lower
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pictures import find_pictures, read_inputs
 from k210kit.compiler.program import ConvStep, Program

@@ -1,0 +1,207 @@
+"""What the CPU does on floats: everything that leads only to the model's outputs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from k210kit.compiler import ops
+from k210kit.compiler.graph import Node, elements
+from k210kit.compiler.lowering.byte_steps import on_bytes
+from k210kit.compiler.lowering.pieces import fewest_runs, pieces_of
+from k210kit.compiler.lowering.values import Values
+from k210kit.compiler.program import (
+    AveragePoolStep,
+    ConcatStep,
+    DenseStep,
+    DequantizeStep,
+    FlattenStep,
+    QuantizeStep,
+    Slice,
+    SumStep,
+    VectorKind,
+    VectorStep,
+)
+from k210kit.errors import UnsupportedError
+
+__all__ = ["gather", "on_floats"]
+
+
+def on_floats(values: Values, node: Node) -> None:
+    """Add the steps of an operation on floats; an `UnsupportedError` if there are none."""
+    function = _FLOAT_STEPS.get(type(node.op))
+    if function is None:
+        raise UnsupportedError(f"{node} cannot run on floats in main memory ({type(node.op).__name__}).")
+    return function(values, node)
+
+
+def gather(values: Values, node: Node, op: ops.Gather) -> None:
+    """Rearrange floats."""
+    sources = [values.need_floats(name) for name in node.inputs]
+    shapes = [values.graph.shapes[name] for name in node.inputs]
+    if len(sources) == 1 and np.array_equal(op.index, np.arange(elements(shapes[0]))):
+        values.floats[node.output] = sources[0]
+        return
+    target = values.buffer(f"{node.output}/floats", "floats", op.shape)
+    index, reason = fewest_runs(op.index, shapes), "the results' order"
+    starts = np.cumsum([0, *map(elements, shapes)])
+    owner = np.searchsorted(starts, op.index, side="right") - 1
+    cuts = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), op.index.size]
+    turned: dict[int, str] = {}
+    rest: list[tuple[int, int]] = []
+    for a, b in itertools.pairwise(cuts):
+        k = int(owner[a])
+        whole = Slice(buffer=target, first=a, size=b - a)
+        if index.turned[k] and np.array_equal(index.positions[a:b], np.arange(starts[k], starts[k + 1])):
+            values.add(FlattenStep(node=node, reason=reason, source=sources[k], target=whole))
+            continue
+        if index.turned[k] and k not in turned:
+            turned[k] = values.buffer(f"{sources[k]}/turned", "floats", shapes[k])
+            values.add(FlattenStep(node=node, reason=reason, source=sources[k], target=values.whole(turned[k])))
+        if rest and rest[-1][1] == a:
+            rest[-1] = (rest[-1][0], b)
+        else:
+            rest.append((a, b))
+    names = tuple(turned.get(k, name) for k, name in enumerate(sources))
+    for a, b in rest:
+        pieces = pieces_of(node, index.positions[a:b], [elements(s) for s in shapes])
+        part = Slice(buffer=target, first=a, size=b - a)
+        used = sorted(set(pieces[:, 0].tolist()))
+        pieces[:, 0] = np.searchsorted(used, pieces[:, 0])
+        kept = tuple(names[k] for k in used)
+        values.add(ConcatStep(node=node, reason=reason, sources=kept, pieces=pieces, target=part))
+    values.floats[node.output] = target
+
+
+def _pool(values: Values, node: Node) -> None:
+    """A mean. Floats that become bytes again are written in the bytes' own steps, so an output has floats apart."""
+    value = node.inputs[0]
+    apart = {value, node.output} & values.graph.output_values and (value in values.parts or value in values.bytes)
+    if apart and node.output in values.between:
+        kept = values.floats.pop(value, None)
+        pooled = _pooled(values, node, values.need_floats(value))
+        del values.floats[value]
+        if kept is not None:
+            values.floats[value] = kept
+        target = values.buffer(f"{node.output}/bytes", "bytes", values.graph.shapes[node.output])
+        reason = "floats of the CPU become bytes for the KPU"
+        values.add(QuantizeStep(node=node, reason=reason, source=pooled, target=values.whole(target)))
+        values.bytes[node.output] = target
+        if node.output not in values.graph.output_values:
+            return
+    values.floats[node.output] = _pooled(values, node, values.need_floats(value))
+
+
+def _pooled(values: Values, node: Node, source: str) -> str:
+    op = node.op
+    target = values.whole(values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output]))
+    kernel, stride, before = None, (1, 1), (0, 0)
+    if isinstance(op, ops.AveragePool) and op.kernel != values.graph.shapes[node.inputs[0]][1:]:
+        kernel, stride, before = op.kernel, op.stride, (op.padding.top, op.padding.left)
+    reason = "the KPU's mean covers 2x2 or 4x4 and drops fractions"
+    values.add(
+        AveragePoolStep(
+            node=node, reason=reason, source=source, target=target, kernel=kernel, stride=stride, before=before
+        )
+    )
+    return target.buffer
+
+
+def _vector(values: Values, node: Node) -> None:
+    op, size = node.op, elements(values.graph.shapes[node.output])
+    source = values.need_floats(node.inputs[0])
+    target = values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output])
+    length = op.length if isinstance(op, ops.Softmax) else size
+    names: dict[type[ops.Op], VectorKind] = {
+        ops.Softmax: "softmax",
+        ops.L2Normalize: "l2",
+        ops.Curve: "logistic",
+    }
+    what = names[type(op)]
+    if isinstance(op, ops.Curve) and op.kind != "sigmoid":
+        return _curve(values, node, op, source, target)
+    for first in range(0, size, length):
+        part = Slice(buffer=target, first=first, size=length)
+        values.add(
+            VectorStep(
+                node=node,
+                reason="a function of a whole vector",
+                source=source,
+                target=part,
+                what=what,
+                first=first,
+                size=length,
+            )
+        )
+    values.floats[node.output] = target
+    return None
+
+
+def _curve(values: Values, node: Node, op: ops.Curve, source: str, target: str) -> None:
+    """ReLU on floats, to 15 bits: quantise (which drops what is negative), then quantise what that left over.
+
+    q1 = quantise(x); r = x - dequantise(q1); q2 = quantise(r, finer); result = dequantise(q1) + dequantise(q2).
+    MaixPy ignores the activation of a fully connected layer, and has no other float ReLU.
+    """
+    if op.kind == "linear":
+        values.floats[node.output] = source
+        return
+    if not (op.kind == "clip" and op.alpha == 0.0 and op.beta == np.inf):
+        raise UnsupportedError(f"{node} is no ReLU; between fully connected layers of a flat model only ReLU can run.")
+    shape = values.graph.shapes[node.output]
+    coarse = values.buffer(f"{node.output}/coarse", "bytes", shape)
+    less = values.buffer(f"{node.output}/less", "floats", shape)
+    rest = values.buffer(f"{node.output}/rest", "floats", shape)
+    fine = values.buffer(f"{node.output}/fine", "bytes", shape)
+    both = [values.buffer(f"{node.output}/{name}", "floats", shape) for name in ("high", "low")]
+    reason = "no layer of the format is a float ReLU; this is one, to 15 bits"
+    common = {"node": node, "reason": reason}
+    values.add(QuantizeStep(source=source, target=values.whole(coarse), **common))  # type: ignore[arg-type]
+    values.add(DequantizeStep(source=coarse, target=values.whole(less), **common))  # type: ignore[arg-type]
+    values.add(SumStep(sources=(source, less), target=values.whole(rest), **common))  # type: ignore[arg-type]
+    values.add(QuantizeStep(source=rest, target=values.whole(fine), **common))  # type: ignore[arg-type]
+    values.add(DequantizeStep(source=coarse, target=values.whole(both[0]), **common))  # type: ignore[arg-type]
+    values.add(DequantizeStep(source=fine, target=values.whole(both[1]), **common))  # type: ignore[arg-type]
+    values.add(SumStep(sources=(both[0], both[1]), target=values.whole(target), **common))  # type: ignore[arg-type]
+    values.floats[node.output] = target
+
+
+def _dense(values: Values, node: Node) -> None:
+    assert isinstance(node.op, ops.Dense)
+    source = values.need_floats(node.inputs[0])
+    target = values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output])
+    values.add(
+        DenseStep(
+            node=node, reason="a flat model runs as floats", source=source, target=values.whole(target), op=node.op
+        )
+    )
+    values.floats[node.output] = target
+
+
+def _sum(values: Values, node: Node) -> None:
+    sources = [values.need_floats(name) for name in node.inputs]
+    target = values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output])
+    values.add(
+        SumStep(node=node, reason="a sum of floats", sources=(sources[0], sources[1]), target=values.whole(target))
+    )
+    values.floats[node.output] = target
+
+
+def _order(values: Values, node: Node) -> None:
+    assert isinstance(node.op, ops.Gather)
+    gather(values, node, node.op)
+
+
+_FLOAT_STEPS: dict[type[ops.Op], Callable[[Values, Node], None]] = {
+    ops.Gather: _order,
+    ops.GlobalAveragePool: _pool,
+    ops.AveragePool: _pool,
+    ops.Softmax: _vector,
+    ops.L2Normalize: _vector,
+    ops.Curve: _vector,
+    ops.Dense: _dense,
+    ops.Resize: on_bytes,
+    ops.Add: _sum,
+}
