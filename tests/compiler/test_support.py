@@ -37,8 +37,8 @@ def test_a_model_that_fits_is_ok(tmp_path: Path) -> None:
     ("nodes", "shape", "weights", "messages"),
     [
         (
-            [node("Conv", "x w", "y")], (1, 3, 16, 16), _conv(1500),
-            ["Conv 'my Conv': a map of 1500x16x16", "channels of a map is 1,500; the KPU takes 1 to 1,024", "narrower"],
+            [node("Conv", "x w", "y")], (1, 1500, 16, 16), _conv(4, 1500),
+            ["input 'the model's': a map of 1500x16x16", "channels of a map is 1,500; the KPU takes 1 to 1,024"],
         ),
         (
             [node("Conv", "x w", "y")], (1, 3, 8, 600), _conv(4),

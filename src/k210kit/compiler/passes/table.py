@@ -14,6 +14,7 @@ from k210kit.compiler.passes.fuse_layers import fuse_layers
 from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
 from k210kit.compiler.passes.hoist_curves import hoist_curves
 from k210kit.compiler.passes.merge_gathers import merge_gathers
+from k210kit.compiler.passes.split_wide import split_wide
 from k210kit.compiler.passes.turn_rows import turn_rows
 from k210kit.compiler.passes.whole_map_convs import whole_map_convs
 
@@ -30,6 +31,8 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     hoist_curves,
     gathers_to_convs,
     turn_rows,
+    split_wide,
+    merge_gathers,
     fit_convolutions,
     fuse_layers,
     merge_gathers,
