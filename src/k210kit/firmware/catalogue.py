@@ -82,8 +82,7 @@ class Firmware:
     @property
     def free_after_gc_bytes(self) -> int:
         """Bytes behind the GC heap when MicroPython has just started with the built-in GC heap."""
-        blocks = self.boot(self.gc_heap_bytes).heap.blocks()
-        return GENERAL_MEMORY_END - max(block.address + block.size for block in blocks if not block.free)
+        return GENERAL_MEMORY_END - self.boot(self.gc_heap_bytes).heap.last_block_end
 
     def boot(self, gc_heap_bytes: int) -> Boot:
         """Start MicroPython with a GC heap of that size, falling back as MaixPy does since January 2021."""

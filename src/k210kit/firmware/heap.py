@@ -62,7 +62,7 @@ class SystemHeap:
             raise ValueError(f"a heap from {start:#x} to {end:#x} has no room")
         self.start, self.end = start, end
         self.brk = start
-        self.lowest_free_bytes = self.free_bytes
+        self.highest_break = start
         self._top = start  # the top chunk reaches from here to the break
         self._sizes: dict[int, int] = {}  # every chunk below the top, used or free
         self._chunks: list[int] = []  # their addresses, ascending
@@ -73,6 +73,16 @@ class SystemHeap:
     def free_bytes(self) -> int:
         """What `Maix.utils.heap_free()` returns: the end of the memory less the break."""
         return self.end - self.brk
+
+    @property
+    def lowest_free_bytes(self) -> int:
+        """The least that `free_bytes` has been."""
+        return self.end - self.highest_break
+
+    @property
+    def last_block_end(self) -> int:
+        """Behind it nothing is in use."""
+        return self._top
 
     @property
     def used_bytes(self) -> int:
@@ -167,7 +177,7 @@ class SystemHeap:
             if grown > self.end:
                 return None
             self.brk = grown
-            self.lowest_free_bytes = min(self.lowest_free_bytes, self.free_bytes)
+            self.highest_break = max(self.highest_break, grown)
         chunk, self._top = self._top, self._top + need
         self._sizes[chunk] = need
         self._chunks.append(chunk)

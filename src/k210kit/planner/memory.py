@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from k210kit.errors import InputError
-from k210kit.firmware import Firmware, SystemHeap
+from k210kit.firmware import Boot, Firmware, SystemHeap
 from k210kit.firmware.heap import HEADER, chunk_size
 from k210kit.hardware import GENERAL_MEMORY_END, KPU_MEMORY_BYTES
 from k210kit.planner.sizes import ModelSizes
@@ -41,6 +41,7 @@ _SCRIPT_BYTES = 48_000
 _SCRIPT_UNCERTAINTY = 24_000
 _COMPRESS_FULL, _COMPRESS_MINIMUM = 700 * 1024, 300 * 1024
 _FIRST_BUFFER = "buffer for the largest layer"
+_ENDLESS = 64 << 20
 _HANDLE, _CONTEXT, _HEADER_BUFFER, _SLACK = 1, 192, 4352, 256
 
 Where = Literal["program", "system heap", "GC heap", "KPU memory"]
@@ -93,7 +94,6 @@ class Budget:
     needed_bytes: int
     spare_bytes: int
     uncertainty_bytes: int
-    largest_free_block: int
     gc_heap_bytes: int
     gc_fell_back: bool
 
@@ -152,28 +152,27 @@ def model_mallocs(sizes: ModelSizes, load: Load) -> tuple[tuple[str, int], ...]:
 
 def budget(setup: Setup, sizes: ModelSizes) -> Budget:
     """Make every allocation of the script and say which of them fail."""
-    items, free, needed, largest, boot = _run(setup, sizes, GENERAL_MEMORY_END)
-    fits = all(item.fits for item in items)
+    tally, boot = _run(setup, sizes, GENERAL_MEMORY_END)
+    items = tally.items
     return Budget(
         items=tuple(items),
-        fits=fits,
-        free_bytes=free,
-        needed_bytes=needed,
-        spare_bytes=_spare(setup, sizes, fits),
+        fits=all(item.fits for item in items),
+        free_bytes=tally.free_for_model,
+        needed_bytes=sum(chunk_size(size) for _, size in model_mallocs(sizes, setup.load)),
+        spare_bytes=_spare(setup, sizes, tally),
         uncertainty_bytes=sum(item.uncertainty_bytes for item in items if item.where in ("program", "system heap")),
-        largest_free_block=largest,
-        gc_heap_bytes=boot[0],
-        gc_fell_back=boot[1],
+        gc_heap_bytes=boot.gc_heap_bytes,
+        gc_fell_back=boot.fell_back,
     )
 
 
-def _run(setup: Setup, sizes: ModelSizes, end: int) -> tuple[list[Item], int, int, int, tuple[int, bool]]:
+def _run(setup: Setup, sizes: ModelSizes, end: int) -> tuple[_Tally, Boot]:
     firmware = setup.firmware
     boot = firmware.boot(setup.gc_heap)
+    boot.heap.end = end
     tally = _Tally(boot.heap)
     tally.items += _program(firmware, boot.gc_heap_bytes)
-    boot.heap.end = end
-    boot.heap.malloc(MISCELLANEOUS_BYTES - HEADER)
+    fits = boot.heap.malloc(MISCELLANEOUS_BYTES - HEADER) is not None
     tally.items.append(
         Item(
             name="scripts, file systems, drivers",
@@ -181,34 +180,29 @@ def _run(setup: Setup, sizes: ModelSizes, end: int) -> tuple[list[Item], int, in
             bytes=MISCELLANEOUS_BYTES,
             uncertainty_bytes=MISCELLANEOUS_UNCERTAINTY,
             source="heap_free() printed on MaixPy's own pages, less what is known",
+            fits=fits,
+            error="" if fits else "MemoryError before the script's first line",
         )
     )
     parts = [_load_model, _start_camera, _start_lcd] if setup.model_first else [_start_camera, _start_lcd, _load_model]
     for part in parts:
         part(tally, setup, sizes)
     _passing_buffers(tally, setup, sizes)
-    needed = sum(chunk_size(size) for _, size in model_mallocs(sizes, setup.load))
     tally.items += _gc_items(setup, boot.gc_heap_bytes)
     tally.items += _kpu_items(sizes)
-    top = list(boot.heap.blocks())[-1]
-    left = end - (top.address if top.free else boot.heap.brk)
-    return tally.items, tally.free_for_model, needed, left, (boot.gc_heap_bytes, boot.fell_back)
+    return tally, boot
 
 
-def _spare(setup: Setup, sizes: ModelSizes, fits: bool) -> int:
-    """How far the end of the memory could move down (positive) or would have to move up, found by trying."""
+def _spare(setup: Setup, sizes: ModelSizes, tally: _Tally) -> int:
+    """How far the end of the memory could move down (positive) or would have to move up.
 
-    def holds(delta: int) -> bool:
-        items = _run(setup, sizes, GENERAL_MEMORY_END - delta)[0]
-        return all(item.fits for item in items if item.where == "system heap")
-
-    low, high = (0, GENERAL_MEMORY_END - setup.firmware.heap_start - HEADER) if fits else (-(64 << 20), 0)
-    if not fits and holds(0):
-        return 0
-    while high - low > 16:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low if fits else -(-low // 16) * 16
+    Where the break goes does not depend on where the memory ends as long as nothing fails, so its highest place in a
+    memory without an end is what is needed.
+    """
+    if all(item.fits for item in tally.items if item.where == "system heap"):
+        return GENERAL_MEMORY_END - tally.heap.highest_break
+    unlimited, _ = _run(setup, sizes, GENERAL_MEMORY_END + _ENDLESS)
+    return GENERAL_MEMORY_END - unlimited.heap.highest_break
 
 
 def _program(firmware: Firmware, gc_heap: int) -> Iterator[Item]:
@@ -271,8 +265,7 @@ def _start_lcd(tally: _Tally, setup: Setup, sizes: ModelSizes) -> None:
 
 
 def _load_model(tally: _Tally, setup: Setup, sizes: ModelSizes) -> None:
-    top = list(tally.heap.blocks())[-1]
-    tally.free_for_model = tally.heap.end - (top.address if top.free else tally.heap.brk)
+    tally.free_for_model = tally.heap.end - tally.heap.last_block_end
     call = "load" if setup.load == "ram" else "load_flash"
     error = f"ValueError: [MAIXPY]kpu: {call} error:2006, ERR_NO_MEM: memory not enough"
     for name, size in model_mallocs(sizes, setup.load):
