@@ -124,7 +124,7 @@ def decibels(wanted: NDArray[np.float64], got: NDArray[np.float64]) -> float | N
 
 
 def _layers(source: Any, compiled: Kmodel, raw: NDArray[Any], batch: Floats) -> list[LayerCompared]:
-    graph, program = lowered(source)
+    graph, program = lowered(source, batch)
     owners = _owners(program, compiled)
     wanted = {step.node.output for step in owners.values()}
     floats = {name: array for name, array in values(graph, batch) if name in wanted}

@@ -35,6 +35,7 @@ CURVES: dict[str, Callable[[Values, float, float], Values]] = {
     "mish": lambda x, a, b: x * np.tanh(np.logaddexp(0, x)),
     "gelu": lambda x, a, b: x * _sigmoid(1.702 * x) if a else x * 0.5 * (1 + _erf(x / np.sqrt(2))),
     "abs": lambda x, a, b: np.abs(x),
+    "squared_relu": lambda x, a, b: np.square(np.maximum(x, 0)),
     "exp": lambda x, a, b: np.exp(np.minimum(x, 80)),
 }
 

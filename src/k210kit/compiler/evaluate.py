@@ -233,6 +233,22 @@ def _resize(op: ops.Resize, inputs: list[Floats]) -> Floats:
     return np.ascontiguousarray(x[:, :, rows][:, :, :, columns])
 
 
+def _bilinear(op: ops.Bilinear, inputs: list[Floats]) -> Floats:
+    x = inputs[0]
+    for axis in (2, 3):
+        size = x.shape[axis]
+        at = (np.arange(2 * size) + 0.5) / 2 - 0.5 if op.half_pixel else np.arange(2 * size) / 2
+        at = np.clip(at, 0, size - 1)
+        low = np.floor(at).astype(int)
+        part = (at - low).astype(np.float32).reshape(-1, *([1] * (3 - axis)))
+        x = np.take(x, low, axis) * (1 - part) + np.take(x, np.minimum(low + 1, size - 1), axis) * part
+    return np.asarray(x, np.float32)
+
+
+def _masked(op: ops.Masked, inputs: list[Floats]) -> Floats:
+    return inputs[0] * (op.rows[:, None] & op.columns).astype(np.float32)
+
+
 def _pad(op: ops.Pad, inputs: list[Floats]) -> Floats:
     pad = op.padding
     around = ((0, 0), (0, op.channels_after), (pad.top, pad.bottom), (pad.left, pad.right))
@@ -262,6 +278,8 @@ _FUNCTIONS: dict[type[ops.Op], Callable[..., Floats]] = {
     ops.GlobalAveragePool: lambda op, x: x[0].mean((2, 3), keepdims=True),
     ops.GlobalMaxPool: lambda op, x: x[0].max((2, 3), keepdims=True),
     ops.Resize: _resize,
+    ops.Bilinear: _bilinear,
+    ops.Masked: _masked,
     ops.Pad: _pad,
     ops.Gather: _gather,
     ops.Softmax: _softmax,

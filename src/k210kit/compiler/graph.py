@@ -15,6 +15,7 @@ from functools import cached_property
 from k210kit.compiler.ops import (
     Add,
     AveragePool,
+    Bilinear,
     Concat,
     Conv,
     ConvTranspose,
@@ -23,6 +24,7 @@ from k210kit.compiler.ops import (
     Gather,
     GlobalAveragePool,
     GlobalMaxPool,
+    Masked,
     MaxPool,
     Mul,
     Op,
@@ -152,10 +154,15 @@ def _shape(node: Node, op: Op, inputs: list[Shape]) -> Shape:
     if isinstance(op, Dense):
         _expect(node, inputs[0] == (op.weights.shape[1],), inputs, f"({op.weights.shape[1]},)")
         return (op.weights.shape[0],)
-    if isinstance(op, Conv | ConvTranspose | MaxPool | AveragePool | GlobalAveragePool | GlobalMaxPool | Resize | Pad):
+    if isinstance(op, _ON_PICTURES):
         _expect(node, len(inputs[0]) == 3, inputs, "channels, height and width")
         return _picture(node, op, inputs[0])
     return inputs[0]
+
+
+_ON_PICTURES = (
+    Conv, ConvTranspose, MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool, Resize, Bilinear, Masked, Pad,
+)  # fmt: skip
 
 
 def _picture(node: Node, op: Op, shape: Shape) -> Shape:
@@ -174,6 +181,11 @@ def _picture(node: Node, op: Op, shape: Shape) -> Shape:
         return (channels, *_windows(shape, op.kernel, op.stride, op.padding))
     if isinstance(op, Resize):
         return (channels, op.height, op.width)
+    if isinstance(op, Bilinear):
+        return (channels, 2 * height, 2 * width)
+    if isinstance(op, Masked):
+        _expect(node, (op.rows.size, op.columns.size) == (height, width), [shape], "a mask of the same size")
+        return shape
     if isinstance(op, Pad):
         pad = op.padding
         return (channels + op.channels_after, height + pad.top + pad.bottom, width + pad.left + pad.right)

@@ -16,6 +16,7 @@ __all__ = [
     "Add",
     "Affine",
     "AveragePool",
+    "Bilinear",
     "Concat",
     "Conv",
     "ConvTranspose",
@@ -26,13 +27,16 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalMaxPool",
     "L2Normalize",
+    "Masked",
     "MaxPool",
+    "Measured",
     "Mul",
     "Op",
     "PRelu",
     "Pad",
     "Padding",
     "Resize",
+    "Seen",
     "SelfShaped",
     "Softmax",
     "Sub",
@@ -151,10 +155,33 @@ class Sub(Op):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Mul(Op):
+class Seen:
+    """What the calibration pictures show of a value, per channel."""
+
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured(Op):
+    """An operation that is lowered by what its inputs reach; `seen` is empty until that is measured."""
+
+    seen: tuple[Seen, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mul(Measured):
     """The elementwise product; the second value may be (channels, 1, 1) or (1, height, width)."""
 
     inputs = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Masked(Measured):
+    """The pixels of the kept rows and columns, 0 elsewhere. rows: [height], columns: [width], of truth values."""
+
+    rows: NDArray[np.bool_]
+    columns: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,6 +226,13 @@ class Resize(Op):
 
     height: int
     width: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bilinear(Op):
+    """Twice the height and width by interpolation; `half_pixel`: pixels are their middles, else their upper left."""
+
+    half_pixel: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,12 +21,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler.allocate import allocate
+from k210kit.compiler.allocate import Placement, allocate
 from k210kit.compiler.emit import emit
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.importers import read_model
 from k210kit.compiler.lowering import lower
-from k210kit.compiler.passes.table import PASSES
+from k210kit.compiler.passes.measure import is_measured, measured
+from k210kit.compiler.passes.table import FINISHING, PREPARING, Pass
 from k210kit.compiler.pictures import find_pictures, read_inputs
 from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.quantize.calibrate import calibrate
@@ -104,14 +105,13 @@ def compile(
     tell(0.0, "reading the model")
     source = read_model(path)
     refuse(findings(source), path.name)
-    graph, program = lowered(source)
-    refuse(step_findings(program), path.name)
-    placement = allocate(program)
-    refuse(memory_findings(source, program, placement), path.name)
+    prepared = passed(source, PREPARING)
+    early = None if is_measured(prepared) else _placed(source, prepared, path.name)
     tell(0.1, "reading the pictures")
     raw = _batch(images, source, options)
     batch, scale = normalised(raw, source, options.normalisation)
     tell(0.2, "measuring ranges")
+    graph, program, placement = early or _placed(source, measured(prepared, batch), path.name)
     statistics = calibrate(graph, batch)
     tell(0.4, "choosing integers")
     quantized = quantize(graph, program, statistics, scale, raw=raw, batch=batch, effort=options.effort, tell=tell)
@@ -165,12 +165,28 @@ def check(model: Path | str) -> CheckResult:
     )  # fmt: skip
 
 
-def lowered(source: Graph) -> tuple[Graph, Program]:
-    """The graph after all passes, and its steps."""
-    graph = source
-    for each in PASSES:
-        graph = each(graph)
+def lowered(source: Graph, batch: NDArray[np.float32] | None = None) -> tuple[Graph, Program]:
+    """The graph after all passes, and its steps. Without a batch, what depends on ranges is right but for numbers."""
+    prepared = passed(source, PREPARING)
+    graph = passed(prepared if batch is None else measured(prepared, batch), FINISHING)
     return graph, lower(graph)
+
+
+def passed(graph: Graph, passes: Sequence[Pass]) -> Graph:
+    """The graph after some passes."""
+    for each in passes:
+        graph = each(graph)
+    return graph
+
+
+def _placed(source: Graph, prepared: Graph, name: str) -> tuple[Graph, Program, Placement]:
+    """The finished graph, its steps and their places; an `UnsupportedError` if it does not fit."""
+    graph = passed(prepared, FINISHING)
+    program = lower(graph)
+    refuse(step_findings(program), name)
+    placement = allocate(program)
+    refuse(memory_findings(source, program, placement), name)
+    return graph, program, placement
 
 
 def _batch(images: Sequence[Path | str] | NDArray[Any], graph: Graph, options: Options) -> NDArray[Any]:

@@ -5,8 +5,8 @@
              conv 320 → 640 ─ relu6 ─ mean ─ conv 640 → 1000 ─ add
 
 What works channel by channel works part by part; a convolution over too many channels becomes a sum of convolutions.
-The sum of two values is a layer over both, so it takes half as many channels, and a product fewer still (see
-`products.py`): the smallest limit of all values that are linked channel by channel holds for each of them.
+The sum of two values is a layer over both, so it takes half as many channels, and products and masks fewer still (see
+`gates.py`): the smallest limit of all values that are linked channel by channel holds for each of them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.ops import (
     Add,
     AveragePool,
+    Bilinear,
     Concat,
     Conv,
     Curve,
     Gather,
     GlobalAveragePool,
     GlobalMaxPool,
+    Masked,
     MaxPool,
     Mul,
     Op,
@@ -36,11 +38,11 @@ from k210kit.compiler.ops import (
 )
 from k210kit.hardware import MOST_CHANNELS
 
-__all__ = ["MOST_IN_A_PRODUCT", "edges_of", "split_wide"]
+__all__ = ["split_wide"]
 
-MOST_IN_A_PRODUCT = 64
 _MOST_IN_A_SUM = MOST_CHANNELS // 2
-_ALONE = (Curve, PRelu, MaxPool, AveragePool, Resize, GlobalAveragePool, GlobalMaxPool)
+_MOST: dict[type[Op], int] = {Add: _MOST_IN_A_SUM, Sub: _MOST_IN_A_SUM, Mul: 64, Masked: 500, Bilinear: 128}
+_ALONE = (Curve, PRelu, MaxPool, AveragePool, Resize, Bilinear, Masked, GlobalAveragePool, GlobalMaxPool)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def split_wide(graph: Graph) -> Graph:
     return _Splitting(graph, limits).made()
 
 
-def edges_of(channels: int, most: int) -> list[int]:
+def _edges(channels: int, most: int) -> list[int]:
     """Where parts of at most `most` channels begin, and the end."""
     count = -(-channels // most)
     return [channels * k // count for k in range(count + 1)]
@@ -91,14 +93,9 @@ def _limits(graph: Graph) -> dict[str, int]:
                 group[root(name)] = root(node.output)
     most: dict[str, int] = {}
     for node in linked:
-        if isinstance(node.op, Mul):
-            limit = MOST_IN_A_PRODUCT
-        elif isinstance(node.op, Add | Sub) and node.inputs[0] != node.inputs[1]:
-            limit = _MOST_IN_A_SUM
-        else:
-            continue
-        name = root(node.output)
-        most[name] = min(most.get(name, limit), limit)
+        if len(set(node.inputs)) == len(node.inputs):
+            name, limit = root(node.output), _MOST.get(type(node.op), MOST_CHANNELS)
+            most[name] = min(most.get(name, limit), limit)
     return {name: most.get(root(name), MOST_CHANNELS) for name in graph.shapes}
 
 
@@ -122,7 +119,7 @@ class _Splitting:
 
     def _wanted(self, name: str) -> list[_Part]:
         """The parts that a value has, or ought to have."""
-        edges = edges_of(self._channels(name), self.limits[name])
+        edges = _edges(self._channels(name), self.limits[name])
         if len(edges) == 2:
             return [_Part(name, 0, edges[1])]
         return [_Part(f"{name}/part {k}", edges[k], edges[k + 1]) for k in range(len(edges) - 1)]

@@ -1,26 +1,31 @@
-"""The passes in their order."""
+"""The passes in their order: those that prepare, then, once `measure.py` has seen the pictures, those that finish."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from k210kit.compiler.graph import Graph
+from k210kit.compiler.passes.bilinear import expand_bilinear
 from k210kit.compiler.passes.dense_to_conv import dense_to_conv
 from k210kit.compiler.passes.fit_convolutions import fit_convolutions
 from k210kit.compiler.passes.fold_affine import fold_affine
 from k210kit.compiler.passes.fold_padding import fold_padding
 from k210kit.compiler.passes.fuse_formulas import fuse_formulas
 from k210kit.compiler.passes.fuse_layers import fuse_layers
+from k210kit.compiler.passes.gates import lower_gates
 from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
 from k210kit.compiler.passes.hoist_curves import hoist_curves
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.split_wide import split_wide
+from k210kit.compiler.passes.transposed import transposed
 from k210kit.compiler.passes.turn_rows import turn_rows
 from k210kit.compiler.passes.whole_map_convs import whole_map_convs
 
-__all__ = ["PASSES"]
+__all__ = ["FINISHING", "PASSES", "PREPARING", "Pass"]
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = (
+Pass = Callable[[Graph], Graph]
+
+PREPARING: tuple[Pass, ...] = (
     fold_padding,
     fuse_formulas,
     fold_affine,
@@ -31,9 +36,17 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     hoist_curves,
     gathers_to_convs,
     turn_rows,
+    transposed,
     split_wide,
+    expand_bilinear,
     merge_gathers,
+)
+
+FINISHING: tuple[Pass, ...] = (
+    lower_gates,
     fit_convolutions,
     fuse_layers,
     merge_gathers,
 )
+
+PASSES = (*PREPARING, *FINISHING)

@@ -19,7 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Shape, elements
-from k210kit.compiler.ops import AveragePool, Concat, Conv, Gather, MaxPool, Op, Pad, Padding
+from k210kit.compiler.ops import (
+    AveragePool,
+    Bilinear,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Gather,
+    MaxPool,
+    Op,
+    Pad,
+    Padding,
+    Resize,
+)
 
 __all__ = ["looks_down", "turn_rows"]
 
@@ -102,6 +114,13 @@ def _turned(node: Node, graph: Graph) -> Node | None:
         if isinstance(op, Conv):
             return replace(node, op=replace(op, weights=np.ascontiguousarray(op.weights[:, :, ::-1]), padding=padding))
         return replace(node, op=replace(op, padding=padding))
+    if isinstance(op, ConvTranspose):
+        cut, flipped = op.padding, np.ascontiguousarray(op.weights[:, :, ::-1])
+        return replace(node, op=replace(op, weights=flipped, padding=replace(cut, top=cut.bottom, bottom=cut.top)))
+    if isinstance(op, Resize):
+        return node if op.height % _in(graph, node)[1] == 0 else None
+    if isinstance(op, Bilinear):
+        return node if op.half_pixel else None
     if isinstance(op, Pad):
         pad = op.padding
         return replace(node, op=replace(op, padding=replace(pad, top=pad.bottom, bottom=pad.top)))

@@ -1,0 +1,201 @@
+"""Products of two maps, and masks, out of sums and curves: the KPU cannot multiply what it computes, but it can square.
+
+    x * g  =  ((x + g) / 2)^2 - ((x - g) / 2)^2
+    mask   =  relu(x - a number that x does not reach, where nothing shall be kept)
+
+    Before   x ─────┬─ product ─ conv          x ─ masked ─ conv
+             gate ──┘
+    After    x ─────────────────┬─ conv 1x1, squared relu ─ conv     x ────┬─ conv 1x1, relu ─ conv
+             gate ─ enlarged ───┘                                   rows ──┤
+                                                                 columns ──┘
+
+The squares are of relu, one for each sign of the sum and of the difference, because a table of the KPU does not fall.
+x and g are scaled to what the calibration pictures show of them, so that the two squares differ by as much as they can.
+The differences of the squares go into the convolution behind, so that they are rounded but once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k210kit.compiler.graph import Graph, Node, Shape, elements
+from k210kit.compiler.ops import Concat, Conv, Curve, Floats, Gather, Masked, Mul, Op, Resize, Seen
+from k210kit.hardware import MOST_CHANNELS
+
+__all__ = ["lower_gates"]
+
+_BEYOND = 1.5  # times what the calibration pictures show may x be before a mask leaks
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """A value that is yet to be summed: matrix [channels, all inputs' channels] times the inputs side by side."""
+
+    inputs: tuple[str, ...]
+    matrix: NDArray[np.float32]
+
+
+def lower_gates(graph: Graph) -> Graph:
+    """Lower every product and mask of a picture model."""
+    if len(graph.input_shape) != 3 or not any(isinstance(node.op, Mul | Masked) for node in graph.nodes):
+        return graph
+    return _Gating(graph).made()
+
+
+class _Gating:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes: list[Node] = []
+        self.sums: dict[str, _Sums] = {}  # values that no node makes yet
+        self.masks: dict[tuple[int, int, bytes, bool], str] = {}
+
+    def made(self) -> Graph:
+        for node in self.graph.nodes:
+            self._lower(node)
+        for output in self.graph.outputs:
+            self._complete(output.value, self.graph.makers[output.value])
+        return self.graph.with_nodes(self.nodes)
+
+    def _lower(self, node: Node) -> None:
+        op, shape = node.op, self.graph.shapes[node.output]
+        if isinstance(op, Mul) and len(shape) == 3:
+            self._product(node, op, shape)
+        elif isinstance(op, Masked):
+            self._mask(node, op, shape)
+        elif isinstance(op, Concat) and self._joins(node):
+            self._join(node)
+        elif isinstance(op, Conv) and op.groups == 1 and node.inputs[0] in self.sums:
+            self._absorb(node, op)
+        else:
+            for name in node.inputs:
+                self._complete(name, node)
+            self.nodes.append(node)
+
+    def _add(self, node: Node, op: Op, inputs: Sequence[str], output: str) -> str:
+        self.nodes.append(replace(node, op=op, inputs=tuple(inputs), output=output))
+        return output
+
+    # values that are sums ------------------------------------------------------------------------------------------
+
+    def _complete(self, name: str, node: Node) -> None:
+        """Make a value that is still to be summed."""
+        if name in self.sums:
+            sums = self.sums.pop(name)
+            maker = self.graph.makers.get(name, node)
+            source = self._joined(maker, sums.inputs, f"{name}/summands")
+            weights = np.ascontiguousarray(sums.matrix[:, :, None, None])
+            self._add(maker, Conv(weights=weights, bias=np.zeros(len(weights), np.float32)), (source,), name)
+
+    def _joined(self, node: Node, inputs: tuple[str, ...], output: str) -> str:
+        return inputs[0] if len(inputs) == 1 else self._add(node, Concat(), inputs, output)
+
+    def _joins(self, node: Node) -> bool:
+        """Whether a concatenation of sums can wait for the convolutions that read it."""
+        readers = self.graph.readers.get(node.output, ())
+        width = sum(
+            self.sums[name].matrix.shape[1] if name in self.sums else self.graph.shapes[name][0] for name in node.inputs
+        )
+        dense = all(isinstance(reader.op, Conv) and reader.op.groups == 1 for reader in readers)
+        waits = node.output not in self.graph.output_values and dense and width <= MOST_CHANNELS
+        return waits and any(name in self.sums for name in node.inputs)
+
+    def _join(self, node: Node) -> None:
+        parts = []
+        for name in node.inputs:
+            count = self.graph.shapes[name][0]
+            parts.append(self.sums.get(name, _Sums((name,), np.eye(count, dtype=np.float32))))
+        matrix = np.zeros([sum(part.matrix.shape[k] for part in parts) for k in (0, 1)], np.float32)
+        row = column = 0
+        for part in parts:
+            high, wide = part.matrix.shape
+            matrix[row : row + high, column : column + wide] = part.matrix
+            row, column = row + high, column + wide
+        self.sums[node.output] = _Sums(tuple(name for part in parts for name in part.inputs), matrix)
+
+    def _absorb(self, node: Node, op: Conv) -> None:
+        sums = self.sums[node.inputs[0]]
+        weights = np.einsum("ocyx,cm->omyx", op.weights, sums.matrix, optimize=True).astype(np.float32)
+        source = self._joined(node, sums.inputs, f"{node.output}/summands")
+        self._add(node, replace(op, weights=np.ascontiguousarray(weights)), (source,), node.output)
+
+    # products and masks --------------------------------------------------------------------------------------------
+
+    def _product(self, node: Node, op: Mul, shape: Shape) -> None:
+        first, second = node.inputs
+        for name in node.inputs:
+            self._complete(name, node)
+        gate = self.graph.shapes[second]
+        if gate[1:] != shape[1:]:
+            second = self._add(node, Resize(height=shape[1], width=shape[2]), (second,), f"{node.output}/gate")
+        seen = op.seen or (_unknown(shape[0]), _unknown(gate[0]))
+        scale, other = _scale(seen[0]), np.broadcast_to(_scale(seen[1]), shape[:1])
+        sides = [(1, 1), (1, -1), (-1, 1)]
+        if any((one.low < 0).any() for one in seen):
+            sides.append((-1, -1))
+        channels = shape[0]
+        weights = np.zeros((len(sides), channels, channels + gate[0]), np.float32)
+        for k, (left, right) in enumerate(sides):
+            weights[k, range(channels), range(channels)] = left * scale / 2
+            weights[k, range(channels), channels + np.arange(channels) % gate[0]] = right * other / 2
+        matrix = np.concatenate([np.diag(left * right / (scale * other)) for left, right in sides], 1)
+        self._gated(node, (first, second), weights, Curve(kind="squared_relu"), matrix)
+
+    def _mask(self, node: Node, op: Masked, shape: Shape) -> None:
+        channels = shape[0]
+        self._complete(node.inputs[0], node)
+        lines = [(op.rows, 1), (op.columns, 2)]
+        masks = [self._line(node, kept, axis, shape) for kept, axis in lines if not kept.all()]
+        seen = op.seen[0] if op.seen else _unknown(channels)
+        scale = _scale(seen) / _BEYOND
+        sides = [1, -1] if (seen.low < 0).any() else [1]
+        weights = np.full((len(sides), channels, channels + len(masks)), -1, np.float32)
+        weights[:, :, :channels] = 0
+        for k, side in enumerate(sides):
+            weights[k, range(channels), range(channels)] = side * scale
+        matrix = np.concatenate([np.diag(side / scale) for side in sides], 1)
+        self._gated(node, (node.inputs[0], *masks), weights, Curve(kind="clip", beta=float("inf")), matrix)
+
+    def _gated(
+        self, node: Node, inputs: tuple[str, ...], weights: Floats, curve: Curve, matrix: NDArray[np.floating]
+    ) -> None:
+        """A convolution over the inputs side by side and a curve; the value is `matrix` times the result."""
+        count = weights.shape[0] * weights.shape[1]
+        conv = Conv(weights=weights.reshape(count, -1, 1, 1), bias=np.zeros(count, np.float32))
+        both = self._joined(node, inputs, f"{node.output}/both")
+        before = self._add(node, conv, (both,), f"{node.output}/before")
+        gated = self._add(node, curve, (before,), f"{node.output}/gated")
+        self.sums[node.output] = _Sums((gated,), matrix.astype(np.float32))
+
+    def _line(self, node: Node, kept: NDArray[np.bool_], axis: int, shape: Shape) -> str:
+        """A map that is 1 in the rows (axis 1) or columns (axis 2) that are not kept, and 0 in the others."""
+        key = (shape[1], shape[2], kept.tobytes(), axis == 1)
+        if key not in self.masks:
+            source = node.inputs[0]
+            maker = self.graph.makers.get(source)
+            if maker is not None and isinstance(maker.op, Resize):
+                source = maker.inputs[0]  # smaller
+            inside = self.graph.shapes[source]
+            name = f"{node.output}/{'rows' if axis == 1 else 'columns'}"
+            zeros = np.zeros((2, inside[0], 1, 1), np.float32)
+            both = self._add(node, Conv(weights=zeros, bias=np.array([1, 0], np.float32)), (source,), f"{name} 1 and 0")
+            index = np.where(kept, elements(inside[1:]), 0).astype(np.int64)
+            line = (1, kept.size, 1) if axis == 1 else (1, 1, kept.size)
+            self._add(node, Gather(index=index, shape=line), (both,), f"{name} in line")
+            self._add(node, Resize(height=shape[1], width=shape[2]), (f"{name} in line",), name)
+            self.masks[key] = name
+        return self.masks[key]
+
+
+def _unknown(channels: int) -> Seen:
+    """What is assumed without pictures: the layers are the same, the numbers are not."""
+    return Seen(low=np.full(channels, -1, np.float32), high=np.ones(channels, np.float32))
+
+
+def _scale(seen: Seen) -> Floats:
+    """What brings each channel to at most 1."""
+    most = np.maximum(np.abs(seen.low), np.abs(seen.high))
+    return np.asarray(1 / np.maximum(most, max(1e-6 * float(most.max()), 1e-12)), np.float32)
