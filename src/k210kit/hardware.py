@@ -21,6 +21,8 @@ __all__ = [
     "MOST_CHANNELS",
     "MOST_HEIGHT",
     "MOST_WIDTH",
+    "PROGRAM_DIGEST_BYTES",
+    "PROGRAM_HEAD_BYTES",
     "PROGRAM_MARK",
     "PROGRAM_MARK_AT",
     "SEGMENTS",
@@ -47,3 +49,5 @@ FILE_SYSTEM_ADDRESS = 0xD00000  # MaixPy's SPIFFS; MP components/spiffs/Kconfig
 FILE_SYSTEM_BYTES = 0x300000
 PROGRAM_MARK = bytes.fromhex("efbeadde")  # 0xDEADBEEF behind the jump with which the SDK's start code begins
 PROGRAM_MARK_AT = 2
+PROGRAM_HEAD_BYTES = 5  # flag and length that the boot ROM wants before a program in the flash; kflash 1.1.6
+PROGRAM_DIGEST_BYTES = 32  # and the SHA-256 behind it

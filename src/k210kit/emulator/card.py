@@ -12,10 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from k210kit.errors import InputError
+from k210kit.hardware import FLASH_BYTES
 
 __all__ = ["Card", "FlashChip", "os_error"]
-
-FLASH_BYTES = 16 * 1024 * 1024
 
 
 def os_error(number: int) -> OSError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from k210kit.emulator.boards import Setup, board_kind
 from k210kit.emulator.cameras import open_camera
-from k210kit.emulator.card import FLASH_BYTES, FlashChip
+from k210kit.emulator.card import FlashChip
 from k210kit.emulator.live_page import LivePage
 from k210kit.emulator.pins import read_timeline
 from k210kit.emulator.ports import Endpoint, Ports, open_endpoint
@@ -15,6 +15,7 @@ from k210kit.emulator.screens import FolderScreen, MemoryScreen, TerminalScreen
 from k210kit.errors import InputError, missing_file
 from k210kit.files import read_whole
 from k210kit.firmware import resolve
+from k210kit.hardware import FLASH_BYTES
 
 __all__ = ["setup_of"]
 

@@ -4,9 +4,11 @@ from .catalogue import FEATURES, Boot, Firmware, catalogue, find, parse_needs, w
 from .heap import SystemHeap
 from .image import FirmwareImage, is_program, named_otherwise, read_image
 from .resolve import resolve
+from .sizes import STACKS_BYTES
 
 __all__ = [
     "FEATURES",
+    "STACKS_BYTES",
     "Boot",
     "Firmware",
     "FirmwareImage",

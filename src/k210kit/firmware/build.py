@@ -27,6 +27,7 @@ from k210kit.firmware.build_failures import explain
 from k210kit.firmware.check import Checked, check_configuration
 from k210kit.firmware.config import parse_lines
 from k210kit.firmware.image import FirmwareImage, read_image
+from k210kit.hardware import GENERAL_MEMORY_BYTES
 
 __all__ = ["Built", "Job", "Ready", "build_firmware", "prepare"]
 
@@ -36,7 +37,6 @@ _KEPT_LINES = 400
 _SHOWN_LINES = 12
 _FLASH_SETTINGS = ".flash.conf.json"  # of the user; clean_conf would delete it
 _GENERATED = Path("build", "config", "global_config.mk")
-_LARGEST_BIN = 6 * 1024 * 1024
 
 Report = Callable[[float, str], None]
 
@@ -298,7 +298,7 @@ def _result(job: Job, ready: Ready, seconds: float) -> Built:
     made = ready.folder / "build" / "maixpy.bin"
     if not made.is_file():
         raise RefusedError(f"project.py ended without an error, but {made} is not there.")
-    data = read_whole(made, most_bytes=_LARGEST_BIN)
+    data = read_whole(made, most_bytes=GENERAL_MEMORY_BYTES)
     image = read_image(data)
     warnings = [*ready.warnings, *image.warnings, *_against_request(ready, image)]
     if image.self_calls:

@@ -14,13 +14,11 @@ from k210kit.firmware.options import COMPONENT_SWITCH, OPTIONS, PREFIX, Option, 
 from k210kit.firmware.script_needs import Need, needs_of
 from k210kit.firmware.sizes import Size, predict
 from k210kit.firmware.variants import VARIANTS, settings_of
+from k210kit.hardware import FIRST_MODEL_ADDRESS, FLASH_BYTES, PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES
 
 __all__ = ["Checked", "Difference", "Finding", "check_configuration", "differences"]
 
 ALIGNED_GC_HEAP = 8
-FLASH_BYTES = 16 * 1024 * 1024
-FIRST_MODEL_AT = 0x300000
-_WRAPPING = 37
 _MOST_SILENT = 4  # features that a file may well leave to their defaults
 
 
@@ -234,14 +232,14 @@ def _gc_heap(settings: Mapping[str, str], firmware: Firmware) -> Iterator[Findin
 
 
 def _flash(settings: Mapping[str, str], size: Size) -> Iterator[Finding]:
-    if size.image_bytes + _WRAPPING > FIRST_MODEL_AT:
+    if size.image_bytes + PROGRAM_HEAD_BYTES + PROGRAM_DIGEST_BYTES > FIRST_MODEL_ADDRESS:
         yield _warning(
             "flash",
-            f"The .bin of about {size.image_bytes:,} bytes reaches beyond {FIRST_MODEL_AT:#x}, where models lie.",
+            f"The .bin of about {size.image_bytes:,} bytes reaches beyond {FIRST_MODEL_ADDRESS:#x}, where models lie.",
         )
     start, length = (int(settings.get(key) or "0", 0) for key in ("SPIFFS_START_ADDR", "SPIFFS_SIZE"))
     if start + length > FLASH_BYTES:
-        yield _error("flash", f"The file system ends at {start + length:#x}, behind the flash's 0x1000000.")
+        yield _error("flash", f"The file system ends at {start + length:#x}, behind the flash's {FLASH_BYTES:#x}.")
     block = int(settings.get("SPIFFS_LOGICAL_BLOCK_SIZE") or "0", 0)
     if block and start % block:
         yield _error("flash", f"The file system begins at {start:#x}, not on the boundary of a block of {block:#x}.")

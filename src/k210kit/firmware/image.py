@@ -15,16 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.errors import FormatError
-from k210kit.firmware.catalogue import KPU_HZ, Firmware, catalogue
+from k210kit.firmware.catalogue import GC_HEAP_BYTES, KPU_HZ, Firmware, catalogue
+from k210kit.firmware.heap import chunk_size
 from k210kit.firmware.options import option
 from k210kit.firmware.sizes import STACKS_BYTES
-from k210kit.hardware import GENERAL_MEMORY_END, GENERAL_MEMORY_START
+from k210kit.hardware import (
+    GENERAL_MEMORY_BYTES,
+    GENERAL_MEMORY_END,
+    GENERAL_MEMORY_START,
+    PROGRAM_MARK,
+    PROGRAM_MARK_AT,
+)
 
 __all__ = ["FirmwareImage", "is_program", "named_otherwise", "read_image"]
 
-MAGIC = bytes.fromhex("efbeadde")  # 0xDEADBEEF behind the jump that every SDK program begins with
-_MAGIC_AT = 2
-MOST_BYTES = 6 * 1024 * 1024
 _ALIGN_HEAP = bytes.fromhex("137202fc")  # andi tp, tp, -64
 _AUIPC_TP, _AUIPC_MASK = 0x217, 0xFFF
 _ADDI_TP, _ADDI_MASK = 0x20213, 0xFFFFF
@@ -111,7 +115,7 @@ class FirmwareImage:
 
 def is_program(data: bytes) -> bool:
     """Whether `data` begins as every program made with Kendryte's SDK does."""
-    return data[_MAGIC_AT : _MAGIC_AT + len(MAGIC)] == MAGIC
+    return data.startswith(PROGRAM_MARK, PROGRAM_MARK_AT)
 
 
 def named_otherwise(version: str, file_name: str) -> str:
@@ -127,11 +131,11 @@ def read_image(data: bytes) -> FirmwareImage:
     """Take a .bin apart; `FormatError` if it is no program made with Kendryte's SDK."""
     if not is_program(data):
         raise FormatError(
-            "no K210 program", field="start", offset=_MAGIC_AT,
-            found=data[_MAGIC_AT : _MAGIC_AT + 4].hex(" ") or "nothing",
+            "no K210 program", field="start", offset=PROGRAM_MARK_AT,
+            found=data[PROGRAM_MARK_AT : PROGRAM_MARK_AT + len(PROGRAM_MARK)].hex(" ") or "nothing",
             expected="ef be ad de behind the first jump, as in a .bin that is flashed to address 0",
         )  # fmt: skip
-    if len(data) > MOST_BYTES:
+    if len(data) > GENERAL_MEMORY_BYTES:
         raise FormatError(
             "the program is larger than the memory it runs in", field="size", found=f"{len(data):,} bytes",
             expected="at most 6 MiB",
@@ -236,7 +240,7 @@ def _variant(features: dict[str, bool | None], heap_start: int | None, board: st
 def _free(heap_start: int | None, before_gc: int) -> int | None:
     if heap_start is None:
         return None
-    left = GENERAL_MEMORY_END - heap_start - before_gc - (0x80000 + 16)
+    left = GENERAL_MEMORY_END - heap_start - before_gc - chunk_size(GC_HEAP_BYTES)
     return max(0, left)
 
 

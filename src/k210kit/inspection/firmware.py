@@ -7,6 +7,13 @@ from collections.abc import Iterator
 
 from k210kit.errors import FormatError
 from k210kit.firmware import FirmwareImage, is_program, named_otherwise, read_image
+from k210kit.hardware import (
+    FILE_SYSTEM_ADDRESS,
+    FILE_SYSTEM_BYTES,
+    FLASH_SECTOR_BYTES,
+    PROGRAM_DIGEST_BYTES,
+    PROGRAM_HEAD_BYTES,
+)
 from k210kit.inspection.inspect import Inspection, describe_model
 from k210kit.inspection.spiffs import is_file_system, stored_files
 from k210kit.kmodel import recognise
@@ -14,12 +21,8 @@ from k210kit.package.wrapping import is_wrapped, unwrap
 
 __all__ = ["compare_with_name", "describe_file_system", "describe_firmware", "describe_flash", "describe_program"]
 
-SECTOR = 4096
 MOST_FLASH = 32 * 1024 * 1024
 _FLASH_SIZES = tuple(megabytes * 1024 * 1024 for megabytes in (4, 8, 16, 32))
-_FILE_SYSTEM_AT = 0xD00000
-_FILE_SYSTEM_BYTES = 0x300000
-_HEAD_BYTES = 5
 _MOST_MODELS = 64
 
 
@@ -88,7 +91,7 @@ def describe_flash(data: bytes) -> Inspection:
         )
     warnings: list[str] = []
     parts: list[tuple[str, Inspection]] = []
-    program_end = _HEAD_BYTES + int.from_bytes(data[1:_HEAD_BYTES], "little")
+    program_end = PROGRAM_HEAD_BYTES + int.from_bytes(data[1:PROGRAM_HEAD_BYTES], "little")
     if is_wrapped(data):
         program = unwrap(data)
         if data[0] & 1:
@@ -97,18 +100,18 @@ def describe_flash(data: bytes) -> Inspection:
             parts.append(("0x000000", describe_program(read_image(program))))
         else:
             warnings.append("The program at address 0 does not begin as one made with Kendryte's SDK does.")
-    elif data[:SECTOR].count(0xFF) == len(data[:SECTOR]):
+    elif data[:FLASH_SECTOR_BYTES].count(0xFF) == len(data[:FLASH_SECTOR_BYTES]):
         warnings.append("There is no program at address 0: the sector is blank.")
     else:
         warnings.append("The SHA-256 behind the program is wrong or missing: the boot ROM will not start it.")
-        if is_program(data[_HEAD_BYTES:]):
-            cut = data[_HEAD_BYTES : min(program_end, len(data))]
+        if is_program(data[PROGRAM_HEAD_BYTES:]):
+            cut = data[PROGRAM_HEAD_BYTES : min(program_end, len(data))]
             parts.append(("0x000000", describe_program(read_image(cut))))
-    models = list(_models(data, program_end + 32 if program_end < len(data) else SECTOR))
+    models = list(_models(data, program_end + PROGRAM_DIGEST_BYTES if program_end < len(data) else FLASH_SECTOR_BYTES))
     parts += models
-    area = data[_FILE_SYSTEM_AT : _FILE_SYSTEM_AT + _FILE_SYSTEM_BYTES]
+    area = data[FILE_SYSTEM_ADDRESS : FILE_SYSTEM_ADDRESS + FILE_SYSTEM_BYTES]
     if is_file_system(area):
-        parts.append((f"{_FILE_SYSTEM_AT:#08x}", describe_file_system(area)))
+        parts.append((f"{FILE_SYSTEM_ADDRESS:#08x}", describe_file_system(area)))
     facts: dict[str, object] = {
         "size": len(data),
         "program_sha256": "right" if is_wrapped(data) else "wrong or missing",
@@ -128,21 +131,25 @@ def describe_flash(data: bytes) -> Inspection:
 
 def _looks_wrapped(data: bytes) -> bool:
     """A flag byte, a length and then an SDK program, or a right SHA-256 behind whatever it is."""
-    return len(data) > 64 and data[0] <= 3 and (is_program(data[_HEAD_BYTES : _HEAD_BYTES + 16]) or is_wrapped(data))
+    return (
+        len(data) > 64
+        and data[0] <= 3
+        and (is_program(data[PROGRAM_HEAD_BYTES : PROGRAM_HEAD_BYTES + 16]) or is_wrapped(data))
+    )
 
 
 def _models(data: bytes, start: int) -> Iterator[tuple[str, Inspection]]:
     """Models at the sectors of the flash; those that only look like one are passed over."""
-    address, found = -(-start // SECTOR) * SECTOR, 0
-    end = min(len(data), _FILE_SYSTEM_AT)
+    address, found = -(-start // FLASH_SECTOR_BYTES) * FLASH_SECTOR_BYTES, 0
+    end = min(len(data), FILE_SYSTEM_ADDRESS)
     while address < end and found < _MOST_MODELS:
-        step = SECTOR
+        step = FLASH_SECTOR_BYTES
         if data[address : address + 4] not in (b"\xff" * 4, b"\0" * 4, b""):
             made = _model_at(data, address, end)
             if made is not None:
                 found += 1
                 yield f"{address:#08x}", made
-                step = max(SECTOR, -(-made.bytes // SECTOR) * SECTOR)
+                step = max(FLASH_SECTOR_BYTES, -(-made.bytes // FLASH_SECTOR_BYTES) * FLASH_SECTOR_BYTES)
         address += step
 
 
@@ -184,13 +191,13 @@ def describe_file_system(data: bytes) -> Inspection:
     return Inspection(
         kind="file system",
         version="SPIFFS",
-        loads_on=f"flash address {_FILE_SYSTEM_AT:#x} of a MaixPy board, as /flash",
+        loads_on=f"flash address {FILE_SYSTEM_ADDRESS:#x} of a MaixPy board, as /flash",
         facts={"size": len(data), "files": {file.name: file.size for file in files}},
     )
 
 
 def _file_system(data: bytes) -> str:
-    area = data[_FILE_SYSTEM_AT : _FILE_SYSTEM_AT + _FILE_SYSTEM_BYTES]
+    area = data[FILE_SYSTEM_ADDRESS : FILE_SYSTEM_ADDRESS + FILE_SYSTEM_BYTES]
     if not area:
         return "not in this image"
     if area.count(0xFF) == len(area):

@@ -11,14 +11,13 @@ import hashlib
 from typing import Literal
 
 from k210kit.errors import FormatError
+from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES
 
 __all__ = ["WRAPPING_BYTES", "IoMode", "is_wrapped", "unwrap", "wrap"]
 
 IoMode = Literal["dio", "qio"]
 _FLAGS: dict[IoMode, int] = {"dio": 0x02, "qio": 0x00}
-_HEAD_BYTES = 5
-_DIGEST_BYTES = 32
-WRAPPING_BYTES = _HEAD_BYTES + _DIGEST_BYTES
+WRAPPING_BYTES = PROGRAM_HEAD_BYTES + PROGRAM_DIGEST_BYTES
 
 
 def wrap(program: bytes, io_mode: IoMode = "dio") -> bytes:
@@ -29,14 +28,14 @@ def wrap(program: bytes, io_mode: IoMode = "dio") -> bytes:
 
 def is_wrapped(data: bytes) -> bool:
     """Whether `data` begins with a whole wrapped program whose SHA-256 is right; more may follow."""
-    end = _HEAD_BYTES + int.from_bytes(data[1:_HEAD_BYTES], "little")
-    if len(data) < WRAPPING_BYTES or data[0] > 3 or end + _DIGEST_BYTES > len(data):
+    end = PROGRAM_HEAD_BYTES + int.from_bytes(data[1:PROGRAM_HEAD_BYTES], "little")
+    if len(data) < WRAPPING_BYTES or data[0] > 3 or end + PROGRAM_DIGEST_BYTES > len(data):
         return False
-    return hashlib.sha256(memoryview(data)[:end]).digest() == data[end : end + _DIGEST_BYTES]
+    return hashlib.sha256(memoryview(data)[:end]).digest() == data[end : end + PROGRAM_DIGEST_BYTES]
 
 
 def unwrap(data: bytes) -> bytes:
     """The program inside wrapped `data`."""
     if not is_wrapped(data):
         raise FormatError("no program in the boot ROM's wrapping", expected="flag, length, program and its SHA-256")
-    return data[_HEAD_BYTES : _HEAD_BYTES + int.from_bytes(data[1:_HEAD_BYTES], "little")]
+    return data[PROGRAM_HEAD_BYTES : PROGRAM_HEAD_BYTES + int.from_bytes(data[1:PROGRAM_HEAD_BYTES], "little")]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from k210kit.errors import InputError
-from k210kit.firmware import Boot, Firmware, SystemHeap
+from k210kit.firmware import STACKS_BYTES, Boot, Firmware, SystemHeap
 from k210kit.firmware.heap import HEADER, chunk_size
-from k210kit.hardware import GENERAL_MEMORY_END, KPU_MEMORY_BYTES
+from k210kit.hardware import GENERAL_MEMORY_END, GENERAL_MEMORY_START, KPU_MEMORY_BYTES
 from k210kit.planner.sizes import ModelSizes
 from k210kit.timing import Load
 
@@ -206,15 +206,15 @@ def _spare(setup: Setup, sizes: ModelSizes, tally: _Tally) -> int:
 
 
 def _program(firmware: Firmware, gc_heap: int) -> Iterator[Item]:
-    before = firmware.heap_start - 0x80000000
+    before = firmware.heap_start - GENERAL_MEMORY_START
     yield Item(
         name="firmware and its variables",
         where="program",
-        bytes=before - 0x10000,
+        bytes=before - STACKS_BYTES,
         uncertainty_bytes=firmware.memory_uncertainty_bytes,
         source=firmware.memory_source,
     )
-    yield Item(name="stacks of the two cores", where="program", bytes=0x10000, source="linker script of MaixPy")
+    yield Item(name="stacks of the two cores", where="program", bytes=STACKS_BYTES, source="linker script of MaixPy")
     if firmware.pre_gc_bytes:
         yield Item(
             name="tasks and C++ runtime",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from k210kit.firmware import Firmware, resolve
+from k210kit.hardware import FIRST_MODEL_ADDRESS
 from k210kit.kmodel import Kmodel
 from k210kit.kmodel import load as load_kmodel
 from k210kit.planner.hazards import Hazard, best_batch, hazards
@@ -125,7 +126,7 @@ def plan(
 
 def _call(setup: Setup, sizes: ModelSizes) -> str:
     if setup.load == "ram":
-        return "kpu.load(0x300000)"
+        return f"kpu.load({FIRST_MODEL_ADDRESS:#x})"
     return load_flash_call(sizes, dual=setup.load == "flash-dual")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from k210kit.firmware import Firmware, catalogue
+from k210kit.hardware import FIRST_MODEL_ADDRESS
 from k210kit.kmodel import Kmodel
 from k210kit.planner.hazards import best_batch, hazards
 from k210kit.planner.memory import Setup, budget
@@ -14,7 +15,6 @@ from k210kit.timing import Load
 
 __all__ = ["Remedy", "load_flash_call", "remedies"]
 
-MODEL_ADDRESS = 0x300000
 FLASH_SPI_HZ = 60_000_000
 _SMALLEST_GC_HEAP = 0x20000
 _GC_STEP = 0x20000
@@ -35,7 +35,7 @@ class Remedy:
     certain: bool
 
 
-def load_flash_call(sizes: ModelSizes, *, dual: bool, address: int = MODEL_ADDRESS) -> str:
+def load_flash_call(sizes: ModelSizes, *, dual: bool, address: int = FIRST_MODEL_ADDRESS) -> str:
     """The exact call for a model that lies in flash with its words swapped."""
     return f"kpu.load_flash({address:#x}, {int(dual)}, {best_batch(sizes):#x}, {FLASH_SPI_HZ})"
 
@@ -121,7 +121,7 @@ def _loads(setup: Setup, sizes: ModelSizes) -> Iterator[_Change]:
             yield _Change(
                 f"load_{load.replace('-', '_')}",
                 f"run the model out of the flash, {buffers}",
-                f"k210kit swap it, flash it at {MODEL_ADDRESS:#x}, then {call}",
+                f"k210kit swap it, flash it at {FIRST_MODEL_ADDRESS:#x}, then {call}",
                 _with_load(load),
             )
 

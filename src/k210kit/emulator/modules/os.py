@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from k210kit.emulator.board import Board
 from k210kit.emulator.modules.table import NotEmulatedError, device_module
+from k210kit.hardware import FILE_SYSTEM_BYTES, FLASH_SECTOR_BYTES
 
 __all__ = ["OsModule"]
 
 _FOLDER, _FILE = 0x4000, 0x8000
-_FLASH_BYTES, _SD_BYTES = 0x300000, 8 << 30
+_SD_BYTES = 8 << 30
 _FROM_1970_TO_2000 = 946_684_800
 
 
@@ -73,7 +74,7 @@ class OsModule:
     def statvfs(self, path: str) -> tuple[int, ...]:
         """Block size, blocks, free blocks, … : 3 MiB on /flash, 8 GiB on /sd."""
         full = self._files.absolute(path)
-        block, total = (4096, _FLASH_BYTES) if not full.startswith("/sd") else (32768, _SD_BYTES)
+        block, total = (FLASH_SECTOR_BYTES, FILE_SYSTEM_BYTES) if not full.startswith("/sd") else (32768, _SD_BYTES)
         self._files.stat(path)
         return (block, block, total // block, total // block // 2, total // block // 2, 0, 0, 0, 0, 255)
 
