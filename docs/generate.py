@@ -16,6 +16,7 @@ from docs import (
     errors_page,
     firmware_page,
     flash_map_page,
+    json_schemas,
     kmodel_page,
     link_layout,
     link_page,
@@ -35,6 +36,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "../receivers/stickc_plus/layout.h": link_layout.header,
     "reference/kmodel-v3.md": kmodel_page.page,
     "reference/maixpy.md": maixpy_page.page,
+    "reference/json.md": json_schemas.page,
+    **json_schemas.files(),
 }
 
 

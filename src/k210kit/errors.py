@@ -14,6 +14,8 @@ A message says what happened, the value received, what was expected, and what to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "MissingExtraError",
     "RefusedError",
     "UnsupportedError",
+    "in_file",
+    "missing_file",
 ]
 
 
@@ -47,15 +51,17 @@ class FileError(InputError):
 class FormatError(InputError):
     """Bytes are not what their format demands.
 
-    `field` names the place in the format, `offset` is in bytes from the start of the file.
+    `field` names the place in the format, `offset` is in bytes from the start of the file; `in_file` adds `file`.
     """
 
     def __init__(
-        self, message: str, *, field: str = "", offset: int | None = None, found: object = None, expected: str = ""
-    ) -> None:
-        self.field, self.offset, self.found, self.expected = field, offset, found, expected
+        self, message: str, *, field: str = "", offset: int | None = None, found: object = None, expected: str = "",
+        file: str = "",
+    ) -> None:  # fmt: skip
+        self.message, self.field, self.offset, self.found, self.expected = message, field, offset, found, expected
+        self.file = file
         where = f"{field}" + (f" at byte {offset}" if offset is not None else "") if field or offset is not None else ""
-        parts = [f"{where}: {message}" if where else message]
+        parts = [": ".join(filter(None, (file, where, message)))]
         if found is not None:
             parts.append(f"found {found}")
         if expected:
@@ -96,3 +102,17 @@ class RefusedError(KitError):
 def missing_file(path: Path) -> FileError:
     """The one wording for a file that is not there."""
     return FileError(f"{path} does not exist. Check the name, or give the full path.")
+
+
+@contextmanager
+def in_file(path: Path | str) -> Iterator[None]:
+    """Name the file in every `FormatError` that its bytes raise."""
+    try:
+        yield
+    except FormatError as error:
+        if error.file or str(path) in error.message:
+            raise
+        raise FormatError(
+            error.message, field=error.field, offset=error.offset, found=error.found, expected=error.expected,
+            file=str(path),
+        ) from error  # fmt: skip

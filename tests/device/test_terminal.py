@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -21,6 +20,7 @@ from k210kit.device.keyboard import interact
 from k210kit.device.terminal import CodeFailed, Repl
 from k210kit.errors import DeviceError
 from tests.device.pretend_repl import PretendRepl
+from tests.json_schemas import held
 
 
 @pytest.fixture
@@ -108,6 +108,13 @@ def test_rescue_stops_a_start_up_script_and_puts_it_aside(tmp_path: Path) -> Non
         assert (board.flash / "boot.py.broken2").read_text() == "while True: pass"
 
 
+def test_the_command_tells_what_it_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "boot.py").write_text("while True: pass")
+    with PretendRepl(tmp_path, stuck="boot.py") as board:
+        done = k210kit("terminal", "--port", board.device, "--rescue", "--json")
+    assert held("terminal-rescue", done.stdout)["put_aside"] == ["/flash/boot.py.broken1"]
+
+
 def test_a_script_that_cannot_be_stopped_names_the_last_resort(tmp_path: Path) -> None:
     with (
         PretendRepl(tmp_path, stuck="boot.py", deaf=True) as board,
@@ -156,7 +163,7 @@ def test_the_command_pushes_pulls_runs_and_lists(board: PretendRepl, tmp_path: P
         "--run", script, "--list", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = held("terminal", done.stdout)
     assert back.read_text() == script.read_text()
     assert told["printed"] == "hello\n"
     assert "main.py" in [file["name"] for file in told["files"]]

@@ -15,6 +15,7 @@ from k210kit.firmware.build_failures import FAILURES, explain
 from k210kit.firmware.config import configuration_text, variant_text
 from k210kit.firmware.presets import changed, preset_settings
 from k210kit.firmware.variants import VARIANTS
+from tests.json_schemas import held
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the pretend compiler is a shell script")
 
@@ -97,7 +98,9 @@ def project(job: Job) -> Path:
 
 def test_a_first_build_gives_what_was_asked_for(job: Job) -> None:
     steps: list[tuple[float, str]] = []
+    held("firmware-build-dry-run", prepare(job))
     made = build_firmware(job, lambda fraction, what: steps.append((fraction, what)))
+    held("firmware-build", made)
     assert calls(job) == ["build"]
     assert made.image.variant == "unitv"
     assert made.image.sensor_hz == 24_000_000

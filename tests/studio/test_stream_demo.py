@@ -13,6 +13,7 @@ from k210kit.errors import DeviceError, FileError
 from k210kit.studio.drawn_faces import ANCHORS, FACE, LABELS, draw_room
 from k210kit.studio.stick import build_stick
 from k210kit.studio.stream_demo import Detector, drawn_detector, stream_demo, stream_script
+from tests.json_schemas import held
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,7 @@ def test_boxes_move_on_the_sticks_display(detector: Detector, tmp_path: Path) ->
     except DeviceError as missing:
         pytest.skip(str(missing))
     result = stream_demo(tmp_path / "demo", detector, frames=24)
+    held("stream-demo", result)
     assert (result.view.frames, result.view.damaged, result.view.lost) == (24, 0, 0)
     assert result.drawn >= 20
     assert result.with_boxes == 24

@@ -19,6 +19,7 @@ import pytest
 from k210kit.errors import FileError, InputError
 from k210kit.training import TrainOptions, TrainResult, evaluate, train
 from k210kit.training.cards import write_cards
+from tests.json_schemas import held
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
@@ -112,8 +113,14 @@ def test_the_log_is_there_for_people_and_for_tensorboard(classified: TrainResult
     assert event_pb2.Event is not None
 
 
+def test_what_the_command_prints_is_as_its_schema_says(classified: TrainResult, detected: TrainResult) -> None:
+    held("train", classified)
+    held("train", detected)
+
+
 def test_evaluating_the_run_gives_the_runs_own_figures(detected: TrainResult) -> None:
     result = evaluate(detected.run, detected.run.parent / "cards")
+    held("evaluate", result)
     assert result.left_out == detected.pictures["train"] + detected.pictures["validation"]
     assert result.metrics_kmodel.ap50 == pytest.approx(detected.metrics_kmodel.ap50, nan_ok=True)  # type: ignore[union-attr]
     assert result.metrics_float is not None

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from k210kit.cli.numbers import numbers, real
 from k210kit.cli.output import Json, note, show, table
 from k210kit.errors import FormatError, RefusedError
 from k210kit.files import read_whole
@@ -27,11 +28,16 @@ def compare(
     kmodel: Annotated[Path, typer.Argument(help="The kmodel that was made from it.")],
     images: Annotated[list[Path], typer.Option(help="Pictures or folders of them; .npy arrays for other inputs.")],
     layers: Annotated[bool, typer.Option("--layers", help="Each KPU layer too: where does it break?")] = False,
-    min_snr: Annotated[float | None, typer.Option(metavar="DB", help="Exit 3 if an output is below this.")] = None,
+    min_snr: Annotated[
+        float | None, typer.Option(parser=real(-300, 300), metavar="DB", help="Exit 3 if an output is below this.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many pictures, spread over all.")] = None,
     mean: Annotated[str | None, typer.Option(metavar="M[,M,M]", help="Pixels become (x/scale - mean)/std.")] = None,
     std: Annotated[str | None, typer.Option(metavar="S[,S,S]", help="One for all channels, or one each.")] = None,
-    scale: Annotated[float | None, typer.Option(help="What a pixel is divided by first.")] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(parser=real(0, 1e6, above=True), metavar="NUMBER", help="What a pixel is divided by first."),
+    ] = None,
     letterbox: Annotated[bool, typer.Option("--letterbox", help="Keep the pictures' shape, with grey bars.")] = False,
     json: Json = False,
 ) -> None:
@@ -39,7 +45,6 @@ def compare(
 
     Without --mean, --std and --scale the model.json beside the kmodel tells the normalisation, if there is one.
     """
-    from k210kit.cli.compile import numbers
     from k210kit.comparison import compare as compared
     from k210kit.compiler import Normalisation
 

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from k210kit.cli.numbers import numbers, real
 from k210kit.cli.output import Force, Json, note, progress, show
-from k210kit.errors import InputError
 from k210kit.files import refuse_existing, write_whole
 
-__all__ = ["app", "numbers"]
+__all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
@@ -37,7 +37,9 @@ def compile(
     limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many pictures, spread over all.")] = None,
     mean: Annotated[str, typer.Option(metavar="M[,M,M]", help="Pixels become (x/scale - mean)/std.")] = "0",
     std: Annotated[str, typer.Option(metavar="S[,S,S]", help="One for all channels, or one each.")] = "1",
-    scale: Annotated[float, typer.Option(help="What a pixel is divided by first.")] = 255.0,
+    scale: Annotated[
+        float, typer.Option(parser=real(0, 1e6, above=True), metavar="NUMBER", help="What a pixel is divided by first.")
+    ] = 255.0,
     letterbox: Annotated[bool, typer.Option("--letterbox", help="Keep the pictures' shape, with grey bars.")] = False,
     effort: Annotated[
         Literal["fast", "normal", "best"], typer.Option(help="How long to search for better integers.")
@@ -76,13 +78,3 @@ def compile(
     for warning in result.report.warnings:
         note(f"warning: {warning}")
     show(result.report, as_json=json, text=as_text(result.report, output))
-
-
-def numbers(text: str, option: str) -> tuple[float, ...]:
-    """Numbers with commas between them."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"{option} is '{text}'; numbers with commas between them were expected, as 0.5 or 0.5,0.4,0.3."
-        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,10 +16,22 @@ __all__ = ["app"]
 app = typer.Typer(add_completion=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """What was drawn."""
+
+    folder: Path | None
+    pictures: int
+    files: int
+    labels: tuple[str, ...]
+    pdf: Path | None
+    sheets: int  # A4 pages of the PDF
+
+
 @app.command(epilog="Example: `k210kit draw-cards -o cards --count 600 --pdf cards.pdf`")
 def draw_cards(
     folder: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the pictures go.")] = None,
-    count: Annotated[int, typer.Option(help="How many pictures.")] = 600,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many pictures.")] = 600,
     task: Annotated[
         Literal["detect", "classify"], typer.Option(help="Boxes (Pascal VOC), or a folder per class.")
     ] = "detect",
@@ -26,7 +39,7 @@ def draw_cards(
     labels: Annotated[str | None, typer.Option(metavar="A,B,...", help="Only these cards of them.")] = None,
     near: Annotated[bool, typer.Option("--near", help="One card a picture, held up to the camera.")] = False,
     size: Annotated[str, typer.Option(metavar="WxH", help="Of the pictures.")] = "320x240",
-    seed: Annotated[int, typer.Option(help="The same seed, the same pictures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed, the same pictures.")] = 0,
     pdf: Annotated[Path | None, typer.Option(metavar="FILE.pdf", help="The cards to print and cut out.")] = None,
     force: Force = False,
     json: Json = False,
@@ -55,14 +68,14 @@ def draw_cards(
             )
     sheets = write_sheets(pdf, deck=cards, force=force) if pdf else 0
     show(
-        {
-            "folder": folder,
-            "pictures": count if folder else 0,
-            "files": len(written),
-            "labels": chosen or DECKS[cards],
-            "pdf": pdf,
-            "sheets": sheets,
-        },
+        Drawn(
+            folder=folder,
+            pictures=count if folder else 0,
+            files=len(written),
+            labels=chosen or tuple(DECKS[cards]),
+            pdf=pdf,
+            sheets=sheets,
+        ),
         as_json=json,
         text=[
             *([f"{folder}: {count} pictures of {len(chosen or DECKS[cards])} cards"] if folder else []),

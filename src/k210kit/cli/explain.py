@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
@@ -15,6 +16,13 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 _ANSWER_IS_NO = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """Every cause that shows in the text, in the order in which they show."""
+
+    causes: tuple[Explanation, ...]
 
 
 @app.command(
@@ -31,7 +39,7 @@ def explain_text(
     pasted = " ".join(text) if text else sys.stdin.read()
     found = explain(pasted)
     languages = LANGUAGES if language == "all" else (language,)
-    show({"causes": found}, as_json=json, text=[line for one in found for line in _lines(one, languages)])
+    show(Explained(causes=found), as_json=json, text=[line for one in found for line in _lines(one, languages)])
     if not found:
         note(
             "No known message is in this text. Paste the whole output, with the lines before the error; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +13,8 @@ from k210kit.cli.output import Force, Json, note, show, table
 from k210kit.errors import InputError, RefusedError, UnsupportedError
 
 if TYPE_CHECKING:
-    from k210kit.firmware.check import Checked
+    from k210kit.firmware.check import Checked, Finding
+    from k210kit.firmware.sizes import Size
     from k210kit.inspection import Inspection
 
 __all__ = ["app"]
@@ -20,6 +23,25 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="MaixPy builds: list, inspect, configure, check, compare, build."
 )
 _MOST_TEXT = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Builds:
+    """The known builds that have all that was asked for."""
+
+    needs: list[str]
+    features: Mapping[str, str]  # every feature's name and meaning
+    firmware: list[dict[str, object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configured:
+    """The configuration that was written, every option stated, and what the build will be."""
+
+    file: Path
+    settings: Mapping[str, str]
+    size: Size
+    findings: tuple[Finding, ...]
 
 
 @app.command("list", epilog="Example: `k210kit firmware list --needs thread,ws2812,ide`")
@@ -32,7 +54,7 @@ def list_builds(
 
     wanted = parse_needs(needs)
     rows = with_features(wanted)
-    body = {"needs": sorted(wanted), "features": FEATURES, "firmware": [_facts(row) for row in rows]}
+    body = Builds(needs=sorted(wanted), features=FEATURES, firmware=[_facts(row) for row in rows])
     text: list[Any] = [_list_table(rows), "free: behind the GC heap of 512 KiB; ± where it is not measured on an image"]
     if not rows:
         text = [f"No known build has all of: {', '.join(sorted(wanted))}. Make one: k210kit firmware config"]
@@ -140,7 +162,7 @@ def config(
     text = configuration_text(settings, f"MaixPy for the K210, {preset or 'from answers'}")
     checked = check_configuration(text, name=output.stem)
     write_whole(output, text, force=force)
-    body = {"file": output, "settings": checked.settings, "size": checked.size, "findings": checked.findings}
+    body = Configured(file=output, settings=checked.settings, size=checked.size, findings=checked.findings)
     show(body, as_json=json, text=[f"{output} is written.", *_size_text(checked), *_findings_text(checked)])
 
 
@@ -190,7 +212,7 @@ def _text_of(path: Path) -> str:
     try:
         return read_whole(path, most_bytes=_MOST_TEXT).decode("utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{path} is no text file.") from None
+        raise InputError(f"{path} is no text file in UTF-8. Give the .mk, or the script, that was meant.") from None
 
 
 def _size_text(checked: Checked) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from k210kit.cli.numbers import real
 from k210kit.cli.output import Json, note, progress, show, table
 from k210kit.device import (
     BOARDS,
@@ -42,9 +43,14 @@ def flash_files(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="A .bin, a .kfpkg, or FILE@ADDRESS.")],
     port: Annotated[str | None, typer.Option(help="Serial port, or virtual:FLASH.bin for a pretend board.")] = None,
     board_name: Annotated[str | None, typer.Option("--board", help=f"All are tried without it. {_BOARDS}.")] = None,
-    baud: Annotated[int, typer.Option(help="The speed to begin with; it falls by itself.", min=9600)] = DEFAULT_BAUD,
+    baud: Annotated[
+        int, typer.Option(help="The speed to begin with; it falls by itself.", min=9600, max=8_000_000)
+    ] = DEFAULT_BAUD,
     resume_at: Annotated[str, typer.Option(help="Go on at this flash address after a flashing that stopped.")] = "0",
-    wait: Annotated[float, typer.Option(help="Seconds to wait for a lost board to come back.", min=0)] = 30.0,
+    wait: Annotated[
+        float,
+        typer.Option(parser=real(0, 86_400), metavar="SECONDS", help="How long to wait for a lost board to come back."),
+    ] = 30.0,
     io_mode: Annotated[Literal["dio", "qio"], typer.Option(help="Lines by which the ROM reads the program.")] = "dio",
     file_system: Annotated[bool, typer.Option(help="Keep 0xD00000 and up free for MaixPy's files.")] = True,
     restart: Annotated[bool, typer.Option(help="Start the new program afterwards.")] = True,

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from k210kit.cli.output import Json, show, table
 from k210kit.inspection import Inspection, inspect
 
+if TYPE_CHECKING:
+    from k210kit.kmodel.text import Difference
+
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What differs between two kmodels, field by field."""
+
+    first: Path
+    second: Path
+    differences: list[Difference]
 
 
 @app.command(epilog="Example: `k210kit inspect model.kmodel`")
@@ -36,7 +49,7 @@ def _show_difference(first: Path, second: Path, *, as_json: bool) -> None:
     found = differences(load(first), load(second))
     rows = [(d.where, d.first, d.second) for d in found]
     text = table("", ("where", first.name, second.name), rows) if rows else "The two models say the same."
-    show({"first": first, "second": second, "differences": found}, as_json=as_json, text=text)
+    show(Compared(first=first, second=second, differences=found), as_json=as_json, text=text)
 
 
 def _text(found: Inspection) -> list[Any]:  # Any: what rich renders

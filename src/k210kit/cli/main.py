@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -13,7 +14,7 @@ from typer.core import TyperGroup
 from k210kit import __version__
 from k210kit.cli.output import fail, show
 from k210kit.cli.table import COMMANDS, Command
-from k210kit.errors import InputError, KitError
+from k210kit.errors import FileError, InputError, KitError
 
 __all__ = ["app", "main"]
 
@@ -76,6 +77,11 @@ _WORKFLOW = (
     ("k210kit compile model.tflite -o model.kmodel --images photos", "a network from elsewhere (TFLite, ONNX, Keras)"),
 )
 
+# what a computer says about a name or a disk; any other OSError is our own fault and keeps its traceback
+_OF_THE_COMPUTER = frozenset(
+    (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+)
+
 WrongCommandLine: Any = typer.BadParameter.__base__  # of every complaint about arguments, in every version of typer
 
 
@@ -99,9 +105,13 @@ def main() -> None:
     except WrongCommandLine as error:
         said, where = error.format_message(), error.ctx.command_path if error.ctx else "k210kit"
         fail(InputError(f"{said if said.endswith(('?', '.')) else said + '.'} See: {where} --help"))
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\nStopped.\n")
-        sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _OF_THE_COMPUTER or not isinstance(error.filename, str):
+            raise
+        fail(FileError(f"{error.filename} cannot be used: {error.strerror}."))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("\nStopped.\n")
+        sys.exit(130)

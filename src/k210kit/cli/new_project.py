@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Annotated, Literal
@@ -18,6 +19,15 @@ __all__ = ["app"]
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "project"
 
 app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The folder that was made, and the commands to go on with."""
+
+    folder: Path
+    files: list[Path]
+    next: list[str]
 
 
 @app.command(epilog="Example: `k210kit new-project my-camera`")
@@ -40,7 +50,7 @@ def new_project(
         f"k210kit train photos -o run --task {task}",
     ]
     show(
-        {"folder": folder, "files": written, "next": steps},
+        Project(folder=folder, files=written, next=steps),
         as_json=json,
         text=[f"{folder}: {len(written)} files", "Next:", *(f"  {step}" for step in steps)],
     )

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -19,6 +20,21 @@ __all__ = ["Force", "Json", "Progress", "console", "fail", "note", "progress", "
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """The kind of an error, by its name in k210kit.errors, and the message for a person."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What is printed in place of a result."""
+
+    error: Said
 
 
 def console(*, stderr: bool = False) -> Any:  # Any: rich is imported only when something is printed
@@ -78,8 +94,7 @@ def fail(error: KitError) -> NoReturn:
     """Print one message and leave with the error's exit code; with --json a JSON object on stdout too."""
     console(stderr=True).print(f"[bold red]error:[/] {_escape(str(error))}")
     if "--json" in sys.argv:
-        body = {"error": {"kind": type(error).__name__, "message": str(error)}}
-        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+        show(Failure(error=Said(kind=type(error).__name__, message=str(error))), as_json=True, text="")
     sys.exit(error.exit_code)
 
 

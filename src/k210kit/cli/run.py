@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from k210kit.cli.numbers import real
 from k210kit.cli.output import Json, note, show, table
 from k210kit.emulator import RunRequest, RunResult
 from k210kit.emulator import run as run_script
@@ -39,11 +40,18 @@ def run(
         str | None, typer.Option(help="A folder for PNG files, `http:PORT` for a live page, or `terminal`.")
     ] = None,
     pins: Annotated[Path | None, typer.Option(help="A file of lines `SECONDS PIN LEVEL`: buttons and wires.")] = None,
-    frames: Annotated[int | None, typer.Option(help="End after so many pictures.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="End after so many seconds of board time.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after so many pictures.")] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            parser=real(0, 1e9, above=True), metavar="SECONDS", help="End after so many seconds of board time."
+        ),
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Never wait for the clock on the wall.")] = False,
     realtime: Annotated[bool, typer.Option("--realtime", help="Keep in step with the clock on the wall.")] = False,
-    gc_heap: Annotated[int | None, typer.Option(help="Bytes of MicroPython's heap, as in freq.conf.")] = None,
+    gc_heap: Annotated[
+        int | None, typer.Option(min=0, max=0xFFFF_FFFF, help="Bytes of MicroPython's heap, as in freq.conf.")
+    ] = None,
     interactive: Annotated[bool, typer.Option("-i", help="Give the board's prompt when the script has ended.")] = False,
     json: Json = False,
 ) -> None:

@@ -19,8 +19,10 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog="Example: `k210kit stream-demo -o stream-demo --http 8000`")
 def stream_demo(
     folder: Annotated[Path, typer.Option("-o", "--output", help="Where everything is left.")] = Path("stream-demo"),
-    http: Annotated[int | None, typer.Option(help="Show the live page at this port too; 0 takes a free one.")] = None,
-    frames: Annotated[int, typer.Option(min=8, help="How many pictures.")] = 80,
+    http: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Show the live page at this port too; 0 takes a free one.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=8, max=100_000, help="How many pictures.")] = 80,
     json: Json = False,
 ) -> None:
     """Send a moving face from the desk camera to the M5StickC-Plus on the desk, and to a page. Needs g++ and stb."""

@@ -17,7 +17,9 @@ app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Written:
+class Written:
+    """The stubs that were written."""
+
     folder: Path
     files: list[str]
 
@@ -30,5 +32,5 @@ def stubs(
 ) -> None:
     """Write type stubs of MaixPy's modules, so that an editor completes and checks camera scripts."""
     written = write_stubs(output, force=force)
-    result = _Written(folder=output, files=[path.name for path in written])
+    result = Written(folder=output, files=[path.name for path in written])
     show(result, as_json=json, text=f"{len(written)} stubs are in {output}.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from k210kit.cli.numbers import real
 from k210kit.cli.output import Force, Json, note, progress, show, table
 from k210kit.device import FlashFile, FlashOptions, Port, SystemPorts, flash, flash_program, open_port, plan_flash
 from k210kit.device.keyboard import interact, keys_from_terminal
@@ -20,7 +22,28 @@ from k210kit.package import FILE_SYSTEM_ADDRESS, FILE_SYSTEM_BYTES, Entry
 
 __all__ = ["app"]
 
+_MOST_SCRIPT = 1 << 20
+
 app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What was done at the prompt: files to and from the board, what a script printed, the files in /flash."""
+
+    port: str
+    pushed: list[Entry]
+    pulled: list[Entry]
+    printed: str
+    files: tuple[RemoteFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rescued:
+    """The start-up files that were renamed, so that the prompt comes back."""
+
+    port: str
+    put_aside: list[str]
 
 
 @app.command(
@@ -29,7 +52,7 @@ app = typer.Typer(add_completion=False)
 )
 def terminal(
     port: Annotated[str | None, typer.Option(help="Serial port; found by its USB chip if not given.")] = None,
-    baud: Annotated[int, typer.Option(help="Speed of the prompt.", min=300)] = 115_200,
+    baud: Annotated[int, typer.Option(help="Speed of the prompt.", min=300, max=8_000_000)] = 115_200,
     push: Annotated[
         list[str] | None, typer.Option(metavar="FILE[:PATH]", help="Write a file onto the board, to /flash by default.")
     ] = None,
@@ -39,7 +62,9 @@ def terminal(
     list_files: Annotated[bool, typer.Option("--list", help="List the files in /flash.")] = False,
     rescue: Annotated[bool, typer.Option("--rescue", help="Get past a boot.py or main.py that never ends.")] = False,
     wipe_files: Annotated[bool, typer.Option("--wipe-files", help="Empty the board's file system.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds that a script may run.", min=0.1)] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(parser=real(0, 86_400, above=True), metavar="SECONDS", help="How long a script may run.")
+    ] = 60.0,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -52,15 +77,15 @@ def terminal(
         raise InputError("The prompt needs a terminal to type in. Use --run, --push, --pull or --list here.")
     if work:
         with _prompt(port, baud) as (name, repl):
-            done = _work(repl, push or [], pull or [], run, paste, list_files, timeout, force)
+            done = _work(name, repl, push or [], pull or [], run, paste, list_files, timeout, force)
             repl.leave_raw()
-        show({"port": name, **done}, as_json=json, text=_text(done))
+        show(done, as_json=json, text=_text(done))
         return
     with _opened(port, baud) as (name, opened):
         if rescue:
             moved = Repl(opened).rescue(note)
             text = [f"put aside: {path}" for path in moved] or ["the prompt is back; there was no start-up file"]
-            show({"port": name, "put_aside": moved}, as_json=json, text=text)
+            show(Rescued(port=name, put_aside=list(moved)), as_json=json, text=text)
             return
         note(f"{name} at {baud} baud. Ctrl-C stops a script, Ctrl-E pastes, Ctrl-] leaves.")
         with keys_from_terminal() as key:
@@ -106,9 +131,9 @@ def _prompt(wanted: str | None, baud: int) -> Iterator[tuple[str, Repl]]:
 
 
 def _work(
-    repl: Repl, push: list[str], pull: list[str], run: Path | None, paste: Path | None, listed: bool,
+    port: str, repl: Repl, push: list[str], pull: list[str], run: Path | None, paste: Path | None, listed: bool,
     timeout: float, force: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> Carried:  # fmt: skip
     pushed, pulled = [], []
     for argument in push:
         name, path = _pushed_names(argument)
@@ -124,20 +149,26 @@ def _work(
         pulled.append(Entry.of(str(name), data))
     printed = ""
     if run is not None:
-        printed += repl.run(read_whole(run).decode(), timeout)
+        printed += repl.run(_script(run), timeout)
     if paste is not None:
-        printed += repl.paste(read_whole(paste).decode(), timeout)
+        printed += repl.paste(_script(paste), timeout)
     files: tuple[RemoteFile, ...] = repl.list() if listed else ()
-    return {"pushed": pushed, "pulled": pulled, "printed": printed, "files": files}
+    return Carried(port=port, pushed=pushed, pulled=pulled, printed=printed, files=files)
 
 
-def _text(done: dict[str, Any]) -> list[Any]:  # Any: whatever rich can render
-    lines: list[Any] = [f"{entry.size:,} bytes to {entry.name}" for entry in done["pushed"]]
-    lines += [f"{entry.size:,} bytes to {entry.name}" for entry in done["pulled"]]
-    if done["printed"]:
-        lines.append(done["printed"].rstrip("\n"))
-    if done["files"]:
-        lines.append(table(FLASH_FOLDER, ("name", "bytes>"), [(f.name, f"{f.size:,}") for f in done["files"]]))
+def _script(path: Path) -> str:
+    try:
+        return read_whole(path, most_bytes=_MOST_SCRIPT).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text file in UTF-8; a script was expected.") from None
+
+
+def _text(done: Carried) -> list[Any]:  # Any: whatever rich can render
+    lines: list[Any] = [f"{entry.size:,} bytes to {entry.name}" for entry in (*done.pushed, *done.pulled)]
+    if done.printed:
+        lines.append(done.printed.rstrip("\n"))
+    if done.files:
+        lines.append(table(FLASH_FOLDER, ("name", "bytes>"), [(f.name, f"{f.size:,}") for f in done.files]))
     return lines
 
 

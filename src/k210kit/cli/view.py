@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from k210kit.cli.numbers import real
 from k210kit.cli.output import Json, console, note, show, table
 from k210kit.errors import InputError
 from k210kit.link import FIRST_BAUD, CapabilityRecord, CommandKind
@@ -28,28 +30,45 @@ app = typer.Typer(add_completion=False)
 _COLUMNS = 80
 
 
+@dataclass(frozen=True, kw_only=True)
+class Viewed(ViewResult):
+    """What was seen in all, and how many pictures were stored."""
+
+    saved: int
+
+
 @app.command(epilog="Examples: `k210kit view /dev/ttyUSB0 --http 8000` · `k210kit view COM5 --save photos --label cat`")
 def view(
     source: Annotated[str, typer.Argument(help="A serial port or pty, tcp:HOST:PORT, or file:NAME.")],
-    baud: Annotated[int, typer.Option(help="The speed the camera starts with.")] = FIRST_BAUD,
-    faster: Annotated[int | None, typer.Option(help="Agree with the camera on this speed.")] = None,
-    http: Annotated[int | None, typer.Option(help="Show a live page at this port; 0 takes a free one.")] = None,
+    baud: Annotated[int, typer.Option(min=300, max=8_000_000, help="The speed the camera starts with.")] = FIRST_BAUD,
+    faster: Annotated[
+        int | None, typer.Option(min=9600, max=8_000_000, help="Agree with the camera on this speed.")
+    ] = None,
+    http: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Show a live page at this port; 0 takes a free one.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Where the page can be reached from; 0.0.0.0: everywhere.")] = "127.0.0.1",
     save: Annotated[Path | None, typer.Option(help="Store pictures below this folder.")] = None,
     label: Annotated[str, typer.Option(help="Store them as pictures of this class: a folder for `train`.")] = "",
     as_camera: Annotated[
-        int | None, typer.Option("--as-camera", help="Offer the stream to `run --camera tcp:PORT` at this port.")
+        int | None,
+        typer.Option(
+            "--as-camera", min=0, max=65_535, help="Offer the stream to `run --camera tcp:PORT` at this port."
+        ),
     ] = None,
-    quality: Annotated[int | None, typer.Option(help="Ask for this JPEG quality; 0: the camera steers it.")] = None,
-    frames: Annotated[int | None, typer.Option(help="End after so many pictures.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=0, max=100, help="Ask for this JPEG quality; 0: the camera steers it.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after so many pictures.")] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(parser=real(0, 1e9, above=True), metavar="SECONDS", help="End after so many seconds."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show a camera's stream: picture, size, receive, decode and draw times, rate, faults."""
     if label and save is None:
         raise InputError(f"--label {label} needs a folder to store into: add --save FOLDER.")
-    if frames is not None and frames < 1:
-        raise InputError(f"--frames is {frames}; it must be 1 or more.")
     with ExitStack() as stack:
         line = open_line(source, baud)
         stack.callback(line.close)
@@ -71,7 +90,7 @@ def view(
         _wishes(viewer, faster, quality)
         result = _run(viewer, frames, seconds)
     show(
-        {**_plain(result), "saved": album.saved if album else 0},
+        Viewed(**vars(result), saved=album.saved if album else 0),
         as_json=json,
         text=_report(result, album),
     )
@@ -91,10 +110,6 @@ def _run(viewer: Viewer, frames: int | None, seconds: float | None) -> ViewResul
         return viewer.run(frames=frames, seconds=seconds)
     except KeyboardInterrupt:
         return viewer.result(time.monotonic() - began)
-
-
-def _plain(result: ViewResult) -> dict[str, Any]:  # Any: JSON
-    return {name: getattr(result, name) for name in result.__dataclass_fields__}
 
 
 def _report(result: ViewResult, album: Album | None) -> list[object]:

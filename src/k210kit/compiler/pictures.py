@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,8 @@ def read_inputs(paths: Sequence[Path], shape: Shape, *, letterbox: bool) -> NDAr
 def _array(path: Path) -> NDArray[np.generic]:
     try:
         loaded = np.load(io.BytesIO(read_whole(path)), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FormatError(f"{path} is no array: {error}", expected="a .npy file, as numpy.save writes it") from error
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
+        raise FormatError(f"{path} is no array", expected="a .npy file of numbers, as numpy.save writes it") from error
     if not isinstance(loaded, np.ndarray) or loaded.dtype.kind not in "fiu":
         raise FormatError(f"{path} holds no array of numbers", expected="one array, as numpy.save writes it")
     return loaded

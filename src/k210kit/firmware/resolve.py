@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from k210kit.errors import InputError
+from k210kit.errors import InputError, in_file
 from k210kit.files import read_whole
 from k210kit.firmware.catalogue import Firmware, find
 
@@ -25,7 +25,8 @@ def resolve(name_or_path: str | Path) -> Firmware:
         from k210kit.firmware.image import read_image
 
         data = read_whole(path, most_bytes=MOST_BYTES)
-        image = read_image(data)
+        with in_file(path):
+            image = read_image(data)
         if not image.is_maixpy:
             raise InputError(
                 f"{path} is a K210 program, but not MaixPy: it holds no MicroPython version text. "

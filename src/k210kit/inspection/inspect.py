@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from k210kit.errors import FormatError
+from k210kit.errors import FormatError, in_file
 from k210kit.files import read_whole
 from k210kit.kmodel import Conv, FullyConnected, Kmodel, UnknownLayer, read_kmodel, recognise
 from k210kit.kmodel.text import LayerRow, OutputRow, layer_rows, output_rows
@@ -46,7 +46,8 @@ def inspect(path: Path | str) -> Inspection:
     from .firmware import compare_with_name
 
     data = read_whole(Path(path), most_bytes=MOST_BYTES)
-    found = compare_with_name(describe(data), Path(path).name)
+    with in_file(path):
+        found = compare_with_name(describe(data), Path(path).name)
     return dataclasses.replace(
         found, file=str(path), bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
     )  # fmt: skip

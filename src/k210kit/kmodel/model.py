@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from k210kit import wire
-from k210kit.errors import FormatError, KitError
+from k210kit.errors import FormatError, KitError, in_file
 from k210kit.files import read_whole
 from k210kit.hardware import KPU_LINES
 from k210kit.kmodel.layers import LAYERS, Conv, FullyConnected, Layer, UnknownLayer
@@ -163,7 +163,9 @@ def _bodies_offset(outputs: int, layers: int) -> int:
 
 def load(path: Path | str) -> Kmodel:
     """Read a kmodel V3 file; `FileError` or `FormatError` if that cannot be."""
-    return read_kmodel(read_whole(Path(path), most_bytes=MOST_BYTES))
+    data = read_whole(Path(path), most_bytes=MOST_BYTES)
+    with in_file(path):
+        return read_kmodel(data)
 
 
 def read_kmodel(data: bytes) -> Kmodel:

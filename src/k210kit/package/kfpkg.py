@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from k210kit.errors import FormatError
+from k210kit.errors import FormatError, in_file
 from k210kit.files import read_whole, write_whole
 
 from .flashmap import FLASH_BYTES, Entry, FlashMap, Region
@@ -99,7 +99,9 @@ class Kfpkg:
 
 def load_kfpkg(path: Path | str) -> Kfpkg:
     """Read the package at `path`; `FormatError` on anything wrong."""
-    return read_kfpkg(read_whole(Path(path), most_bytes=2 * FLASH_BYTES))
+    data = read_whole(Path(path), most_bytes=2 * FLASH_BYTES)
+    with in_file(path):
+        return read_kfpkg(data)
 
 
 def read_kfpkg(data: bytes) -> Kfpkg:

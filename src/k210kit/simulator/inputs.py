@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ def read_input(path: Path, model: Kmodel) -> NDArray[Any]:  # Any: uint8 or floa
 def _array(path: Path, data: bytes) -> NDArray[Any]:
     try:
         loaded = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FormatError(f"{path} is no array: {error}", expected="a .npy file, as numpy.save writes it") from error
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
+        raise FormatError(f"{path} is no array", expected="a .npy file of numbers, as numpy.save writes it") from error
     if not isinstance(loaded, np.ndarray):
         raise FormatError(f"{path} holds several arrays", expected="one array, as numpy.save writes it")
     return loaded
