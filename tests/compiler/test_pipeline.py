@@ -149,11 +149,10 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert compiled(graph, raw, "normal").to_bytes() == compiled(graph, raw, "normal").to_bytes()
 
 
-def test_padding_behind_costs_one_turn_of_the_rows_and_no_other_round_trip() -> None:
+def test_padding_behind_costs_no_round_trip() -> None:
     raw = np.zeros((1, 3, 16, 16), np.uint8) + np.arange(16, dtype=np.uint8)
-    names = [layer.name for layer in compiled(NETS["padded behind"], raw).layers]
-    assert names.count("QUANTIZED_CONCAT") == names.count("K210_UPLOAD") == 3  # a plane each
-    assert "K210_UPLOAD" not in [layer.name for layer in compiled(NETS["padded on every side"], raw).layers]
+    for name in ("padded behind", "padded on every side"):
+        assert "K210_UPLOAD" not in [layer.name for layer in compiled(NETS[name], raw).layers]
 
 
 @settings(max_examples=15, deadline=None)

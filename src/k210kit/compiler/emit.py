@@ -89,7 +89,7 @@ class _Emitter:
             pool_type=step.op.pool_type,
             input_line=self.placement.kpu[step.inputs[0]],
             output_line=self.placement.kpu[step.output],
-            pad_value=numbers.input_zero,
+            pad_value=numbers.pad_value,
             arg_x=numbers.arg_x,
             shr_x=15,
             arg_w=numbers.arg_w,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from k210kit.compiler import curves, ops
 from k210kit.compiler.graph import Graph, Node
-from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, POOL_MAX_2X2, POOL_MEAN_2X2, POOL_NONE, KpuConv
+from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_MAX_2X2, POOL_MAX_STRIDE_1, POOL_NONE, KpuConv
 from k210kit.errors import KitError, UnsupportedError
 from k210kit.kmodel.arithmetic.threads import own_threads, pool
 
@@ -125,12 +125,14 @@ def _depthwise(source: Floats, weights: Floats, tap: Callable[[Floats, int, int]
 
 def preactivation(op: KpuConv, x: Floats) -> Floats:
     """What the curve of a KPU layer sees, at the pixels that a picking pool keeps."""
+    if op.border == "lowest":
+        return _shifted(op, x)
     weights = op.weights[:, None] if op.depthwise else op.weights
     border = op.kernel // 2
     padding = ops.Padding(top=border, left=border, bottom=border, right=border)
     stride, start = (1, 1), (0, 0)
-    if op.pool_type in (PICK_LEFT_TOP, PICK_RIGHT_TOP):
-        stride, start = (2, 2), (0, int(op.pool_type == PICK_RIGHT_TOP))
+    if op.pool_type == PICK_LEFT_TOP:
+        stride, start = (2, 2), op.first
         x = x[:, :, : x.shape[2] // 2 * 2 + 1, : x.shape[3] // 2 * 2 + 1]
     out = convolution(
         x, weights, stride=stride, start=start, padding=padding, groups=op.in_channels if op.depthwise else 1
@@ -139,6 +141,13 @@ def preactivation(op: KpuConv, x: Floats) -> Floats:
         out = out[:, :, : x.shape[2] // 2, : x.shape[3] // 2]
     out += op.bias[:, None, None]
     return out
+
+
+def _shifted(op: KpuConv, x: Floats) -> Floats:
+    """A copy moved by one pixel; what comes in from outside is lower than everything."""
+    row, column = (int(tap[0]) - 1 for tap in np.nonzero(op.weights[0]))
+    around = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    return np.ascontiguousarray(around[:, :, 1 + row :, 1 + column :][:, :, : x.shape[2], : x.shape[3]])
 
 
 def _kpu_conv(op: KpuConv, inputs: list[Floats]) -> Floats:
@@ -150,17 +159,15 @@ def _kpu_conv(op: KpuConv, inputs: list[Floats]) -> Floats:
 
 def pooled(x: Floats, pool_type: int) -> Floats:
     """The pooling of a KPU layer on floats; the picks were made before."""
-    if pool_type in (POOL_NONE, PICK_LEFT_TOP, PICK_RIGHT_TOP):
+    if pool_type in (POOL_NONE, PICK_LEFT_TOP):
         return x
     height, width = x.shape[2] // 2, x.shape[3] // 2
     parts = [x[:, :, r : 2 * height : 2, c : 2 * width : 2] for r in (0, 1) for c in (0, 1)]
     if pool_type == POOL_MAX_2X2:
         return np.maximum(np.maximum(parts[0], parts[1]), np.maximum(parts[2], parts[3]))
-    if pool_type == POOL_MEAN_2X2:
-        return (parts[0] + parts[1] + parts[2] + parts[3]) / np.float32(4)
     below = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)), mode="edge")
     shifted = [below[:, :, r : r + x.shape[2], c : c + x.shape[3]] for r in (0, 1) for c in (0, 1)]
-    if pool_type == 9:
+    if pool_type == POOL_MAX_STRIDE_1:
         return np.maximum(np.maximum(shifted[0], shifted[1]), np.maximum(shifted[2], shifted[3]))
     raise KitError(f"Pool type {pool_type} is never chosen by the compiler.")
 

@@ -8,6 +8,7 @@ ops.GlobalAveragePool, Dense, Softmax, Gather, ...  floats in main memory, by th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from k210kit.compiler.curves import IDENTITY
 from k210kit.compiler.graph import Shape
@@ -15,9 +16,13 @@ from k210kit.compiler.ops import Curve, Floats, SelfShaped
 from k210kit.errors import FormatError
 from k210kit.kmodel import POOLS
 
-__all__ = ["PICK_LEFT_TOP", "PICK_RIGHT_TOP", "POOL_MAX_2X2", "POOL_MEAN_2X2", "POOL_NONE", "KpuConv"]
+__all__ = ["PICK_LEFT_TOP", "POOL_MAX_2X2", "POOL_MAX_STRIDE_1", "POOL_NONE", "Border", "KpuConv"]
 
-POOL_NONE, POOL_MAX_2X2, POOL_MEAN_2X2, PICK_LEFT_TOP, PICK_RIGHT_TOP = 0, 1, 2, 5, 6
+# Of the ten pools of the KPU those that boards are known to have; see docs/reference/kpu-arithmetic.md.
+POOL_NONE, POOL_MAX_2X2, PICK_LEFT_TOP, POOL_MAX_STRIDE_1 = 0, 1, 5, 9
+
+Border = Literal["zero", "lowest", "unseen"]
+"""What a 3x3 kernel sees outside of the picture: 0; the lowest value that there is; it makes no difference."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,7 +30,9 @@ class KpuConv(SelfShaped):
     """Inputs side by side, a stride-1 'same' convolution with zero padding, an elementwise curve, a pool.
 
     weights: [out, in, k, k] or, depthwise, [channel, k, k], k 1 or 3; bias: [out]; `slopes`, if not None, are those
-    of a PReLU in place of the curve; `pool_type` is a row of `kmodel.POOLS`.
+    of a PReLU in place of the curve; `pool_type` is a row of `kmodel.POOLS`. `first`: which pixel of each 2x2 square
+    PICK_LEFT_TOP keeps; the KPU has (0, 0) alone, and `passes/pick_by_shift.py` makes the others of it. A `border` that
+    is not "zero" is for layers that copy.
     """
 
     inputs = None
@@ -35,6 +42,8 @@ class KpuConv(SelfShaped):
     curve: Curve = IDENTITY
     slopes: Floats | None = None
     pool_type: int = POOL_NONE
+    first: tuple[int, int] = (0, 0)  # row, column
+    border: Border = "zero"
 
     @property
     def kernel(self) -> int:

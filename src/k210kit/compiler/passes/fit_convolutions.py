@@ -4,9 +4,9 @@ A convolution reads, for output row i, the input rows stride * i + offset. What 
 
     offsets -1 to 1, stride 1                         itself
     offsets -1 to 1, stride 2                         itself, picking the left top
-    columns 0 to 2, stride 2, even width              itself one column later, picking the right top
-    offsets -3 to 3, stride 2, dense                  a layer that deals the pixels out to channels, at half the size,
-                                                      then a 3x3 convolution of stride 1 over them
+    offsets 0 to 2, stride 2, even size               itself one pixel later, picking the lower, the right, or both
+    offsets -3 to 3, stride 2, dense; and 0 to 2      a layer that deals the pixels out to channels, at half the size,
+      of few channels                                 then a 3x3 convolution of stride 1 over them
     offsets -2 to 2, stride 1, dense                  a layer that makes shifted copies, then a 3x3 convolution
     a result smaller or larger than the KPU's         pixels cut off behind, or zeros added before, by the CPU
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Shape
 from k210kit.compiler.ops import AveragePool, Concat, Conv, Gather, Op, Pad, Padding
-from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, POOL_NONE, KpuConv
+from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_NONE, KpuConv
 from k210kit.errors import UnsupportedError
 
 __all__ = ["fit_convolutions"]
@@ -140,15 +140,25 @@ def _placed(weights: Floats, rows: dict[int, int], columns: dict[int, int]) -> F
 
 def _direct(op: Conv, rows: _Axis, columns: _Axis, depthwise: bool) -> KpuConv | None:
     """The convolution as one layer of the KPU, if its offsets allow that."""
-    if (rows.stride, columns.stride) not in ((1, 1), (2, 2)) or rows.lowest < -1 or rows.highest > 1:
+    if (rows.stride, columns.stride) not in ((1, 1), (2, 2)):
         return None
-    taps, pool = columns.taps, POOL_NONE if rows.stride == 1 else PICK_LEFT_TOP
-    if columns.lowest < -1 or columns.highest > 1:
-        if rows.stride == 1 or columns.lowest < 0 or columns.highest > 2 or columns.size < 2 * columns.out:
+    first, taps = [], []
+    for a in (rows, columns):
+        later = a.lowest < -1 or a.highest > 1
+        if later and (a.stride == 1 or a.lowest < 0 or a.highest > 2 or a.size < 2 * a.out):
             return None
-        taps, pool = {offset - 1: tap for offset, tap in taps.items()}, PICK_RIGHT_TOP
-    weights = _placed(op.weights, rows.taps, taps)
-    return KpuConv(weights=weights[:, 0] if depthwise else weights, bias=op.bias, depthwise=depthwise, pool_type=pool)
+        first.append(int(later))
+        taps.append({offset - int(later): tap for offset, tap in a.taps.items()})
+    if any(first) and not depthwise and op.weights.shape[1] <= _DEAL_AT_ONCE:
+        return None  # dealing needs much less memory than every pixel of the result
+    weights = _placed(op.weights, taps[0], taps[1])
+    return KpuConv(
+        weights=weights[:, 0] if depthwise else weights,
+        bias=op.bias,
+        depthwise=depthwise,
+        pool_type=POOL_NONE if rows.stride == 1 else PICK_LEFT_TOP,
+        first=(first[0], first[1]),
+    )
 
 
 def _cut(node: Node, op: KpuConv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from k210kit.compiler.curves import IDENTITY, is_linear
 from k210kit.compiler.graph import Graph, Node, Shape
-from k210kit.compiler.ops import Add, Curve, MaxPool, Op, Pad, PRelu, Sub
-from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, POOL_MAX_2X2, POOL_NONE, KpuConv
+from k210kit.compiler.ops import Add, Curve, MaxPool, Op, Pad, Padding, PRelu, Sub
+from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_MAX_2X2, POOL_MAX_STRIDE_1, POOL_NONE, KpuConv
 
 __all__ = ["copy_layer", "fuse_layers"]
 
@@ -92,7 +92,7 @@ def _only_reader(graph: Graph, name: str) -> bool:
 
 def _with_curve(layer: KpuConv, op: Op, _: Shape) -> KpuConv | None:
     free = is_linear(layer.curve) and layer.slopes is None
-    if not free or layer.pool_type not in (POOL_NONE, PICK_LEFT_TOP, PICK_RIGHT_TOP):
+    if not free or layer.pool_type not in (POOL_NONE, PICK_LEFT_TOP):
         return None
     if isinstance(op, Curve):
         return replace(layer, curve=op)
@@ -100,11 +100,17 @@ def _with_curve(layer: KpuConv, op: Op, _: Shape) -> KpuConv | None:
 
 
 def _with_pool(layer: KpuConv, op: Op, shape: Shape) -> KpuConv | None:
-    return replace(layer, pool_type=POOL_MAX_2X2) if layer.pool_type == POOL_NONE and _halves(op, shape) else None
+    pool = _pool(op, shape)
+    return replace(layer, pool_type=pool) if layer.pool_type == POOL_NONE and pool is not None else None
 
 
-def _halves(op: Op, shape: Shape) -> bool:
-    return isinstance(op, MaxPool) and op.kernel == op.stride == (2, 2) and not op.padding
+def _pool(op: Op, shape: Shape) -> int | None:
+    """Which pool of the KPU this is."""
+    if not isinstance(op, MaxPool) or op.kernel != (2, 2):
+        return None
+    if op.stride == (2, 2) and not op.padding:
+        return POOL_MAX_2X2
+    return POOL_MAX_STRIDE_1 if op.stride == (1, 1) and op.padding == Padding(bottom=1, right=1) else None
 
 
 def _alone_as_layer(node: Node, shapes: object) -> Node:
@@ -119,4 +125,5 @@ def _alone_as_layer(node: Node, shapes: object) -> Node:
         return replace(node, op=copy_layer(shape[0], curve=op))
     if isinstance(op, PRelu):
         return replace(node, op=copy_layer(shape[0], slopes=op.slopes))
-    return replace(node, op=copy_layer(shape[0], pool_type=POOL_MAX_2X2)) if _halves(op, shape) else node
+    pool = _pool(op, shape)
+    return node if pool is None else replace(node, op=copy_layer(shape[0], pool_type=pool))

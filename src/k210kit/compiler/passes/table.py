@@ -15,10 +15,11 @@ from k210kit.compiler.passes.fuse_layers import fuse_layers
 from k210kit.compiler.passes.gates import lower_gates
 from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
 from k210kit.compiler.passes.hoist_curves import hoist_curves
+from k210kit.compiler.passes.max_pools import max_pools
 from k210kit.compiler.passes.merge_gathers import merge_gathers
+from k210kit.compiler.passes.pick_by_shift import pick_by_shift
 from k210kit.compiler.passes.split_wide import split_wide
 from k210kit.compiler.passes.transposed import transposed
-from k210kit.compiler.passes.turn_rows import turn_rows
 from k210kit.compiler.passes.whole_map_convs import whole_map_convs
 
 __all__ = ["FINISHING", "PASSES", "PREPARING", "Pass"]
@@ -35,7 +36,6 @@ PREPARING: tuple[Pass, ...] = (
     merge_gathers,
     hoist_curves,
     gathers_to_convs,
-    turn_rows,
     transposed,
     split_wide,
     expand_bilinear,
@@ -45,7 +45,9 @@ PREPARING: tuple[Pass, ...] = (
 FINISHING: tuple[Pass, ...] = (
     lower_gates,
     fit_convolutions,
+    max_pools,
     fuse_layers,
+    pick_by_shift,
     merge_gathers,
 )
 

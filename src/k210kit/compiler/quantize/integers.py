@@ -55,7 +55,12 @@ class LayerIntegers:
     activation: ActivationTable
     pool_type: int
     depthwise: bool
+    pads_lowest: bool  # outside of the picture lies the byte 0, not that of the value 0
     unit: Numbers  # what one b stands for, per output channel
+
+    @property
+    def pad_value(self) -> int:
+        return 0 if self.pads_lowest else self.input_zero
 
     @property
     def arg_x(self) -> int:
@@ -74,7 +79,7 @@ class LayerIntegers:
         return Convolution(
             weights=self.code.codes,
             depthwise=self.depthwise,
-            pad_value=self.input_zero,
+            pad_value=self.pad_value,
             arg_x=self.arg_x,
             shr_x=_SHIFT,
             arg_w=self.arg_w,
@@ -158,6 +163,7 @@ def layer_integers(
         activation=table(pieces),
         pool_type=op.pool_type,
         depthwise=op.depthwise,
+        pads_lowest=op.border == "lowest",
         unit=unit,
     )
 

@@ -71,7 +71,8 @@ def copied_channels(op: KpuConv) -> NDArray[np.int64] | None:
 
 def is_copy(op: KpuConv, source: Scale) -> bool:
     """Whether a layer passes bytes on as they are: it computes nothing, and one zero serves to pad."""
-    return copied_channels(op) is not None and (op.kernel == 1 or float(np.ptp(source.zero)) < 1e-9)
+    padded = op.kernel == 3 and op.border == "zero"
+    return copied_channels(op) is not None and (not padded or float(np.ptp(source.zero)) < 1e-9)
 
 
 def result_statistics(step: ConvStep, statistics: Mapping[str, Statistics]) -> Statistics:
@@ -131,7 +132,7 @@ class _Choice:
         for step in reversed(self.program.steps):
             if isinstance(step, ConvStep):
                 copies = copied_channels(step.op) is not None
-                if step.op.kernel == 3 or (copies and step.output in wanted):
+                if (step.op.kernel == 3 and step.op.border == "zero") or (copies and step.output in wanted):
                     wanted.update(step.inputs)
                     for name in step.inputs:
                         group[root(name)] = root(step.inputs[0])

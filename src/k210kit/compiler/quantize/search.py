@@ -30,7 +30,7 @@ from k210kit.compiler.quantize.integers import (
 )
 from k210kit.compiler.quantize.rounding import rounded_dense, rounded_depthwise
 from k210kit.compiler.quantize.scales import Scale, choose_scales, is_copy, result_statistics
-from k210kit.compiler.stages import PICK_LEFT_TOP, PICK_RIGHT_TOP, KpuConv
+from k210kit.compiler.stages import PICK_LEFT_TOP, KpuConv
 from k210kit.kmodel.arithmetic.threads import own_threads
 
 __all__ = ["Quantized", "quantize"]
@@ -315,17 +315,15 @@ def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) 
 def _taps(op: KpuConv, picture: Floats) -> NDArray[Any]:  # Any: the floats of the picture
     """What each tap sees at some of the pixels that are kept, [channel, tap, positions]."""
     channels, height, width = picture.shape
-    stride, column = 1, 0
-    if op.pool_type in (PICK_LEFT_TOP, PICK_RIGHT_TOP):
-        stride, column = 2, int(op.pool_type == PICK_RIGHT_TOP)
+    stride = 2 if op.pool_type == PICK_LEFT_TOP else 1
     rows, columns = height // stride, width // stride
     every = max(1, rows * columns // _POSITIONS)
     kept = np.arange((every - 1) // 2, rows, every) * stride
     if op.kernel == 1:
-        return picture[:, kept, column::stride][:, :, :columns].reshape(channels, 1, -1)
+        return picture[:, kept, ::stride][:, :, :columns].reshape(channels, 1, -1)
     padded = np.pad(picture, ((0, 0), (1, 1), (1, 1)))
     made = np.empty((channels, 9, len(kept), columns), picture.dtype)
     for tap in range(9):
         down, right = divmod(tap, 3)
-        made[:, tap] = padded[:, kept + down, right + column : right + width : stride][:, :, :columns]
+        made[:, tap] = padded[:, kept + down, right : right + width : stride][:, :, :columns]
     return made.reshape(channels, 9, -1)
