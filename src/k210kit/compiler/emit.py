@@ -140,8 +140,11 @@ class _Emitter:
                     layers.Dequantize(input=byte, output=spare, count=count, scale=0.0, bias=sign * _ROUNDING)
                 )
                 self.layers.append(layers.Add(input_a=address, input_b=spare, output=address, count=count))
+        bias = -zero * step_
+        if step.part == "coarse":  # half a step lower, so that neither runtime rounds up: what is left is not negative
+            bias += step_ / 2
         self.layers.append(
-            layers.Quantize(input=address, output=self.at(step.target), count=count, scale=step_, bias=-zero * step_)
+            layers.Quantize(input=address, output=self.at(step.target), count=count, scale=step_, bias=bias)
         )
 
     def quantizing(self, step: steps.QuantizeStep) -> tuple[float, float, bool]:

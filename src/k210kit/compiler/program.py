@@ -131,7 +131,9 @@ class RemovePaddingStep(_OneToOne):
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizeStep(_OneToOne):
-    """Floats to bytes."""
+    """Floats to bytes; `part`: "coarse" and "fine" are the two bytes of a ReLU of floats, see lowering/float_steps."""
+
+    part: Literal["whole", "coarse", "fine"] = "whole"
 
 
 @dataclass(frozen=True, kw_only=True)

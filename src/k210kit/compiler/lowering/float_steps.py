@@ -158,10 +158,10 @@ def _curve(values: Values, node: Node, op: ops.Curve, source: str, target: str) 
     both = [values.buffer(f"{node.output}/{name}", "floats", shape) for name in ("high", "low")]
     reason = "no layer of the format is a float ReLU; this is one, to 15 bits"
     common = {"node": node, "reason": reason}
-    values.add(QuantizeStep(source=source, target=values.whole(coarse), **common))  # type: ignore[arg-type]
+    values.add(QuantizeStep(source=source, target=values.whole(coarse), part="coarse", **common))  # type: ignore[arg-type]
     values.add(DequantizeStep(source=coarse, target=values.whole(less), **common))  # type: ignore[arg-type]
     values.add(SumStep(sources=(source, less), target=values.whole(rest), **common))  # type: ignore[arg-type]
-    values.add(QuantizeStep(source=rest, target=values.whole(fine), **common))  # type: ignore[arg-type]
+    values.add(QuantizeStep(source=rest, target=values.whole(fine), part="fine", **common))  # type: ignore[arg-type]
     values.add(DequantizeStep(source=coarse, target=values.whole(both[0]), **common))  # type: ignore[arg-type]
     values.add(DequantizeStep(source=fine, target=values.whole(both[1]), **common))  # type: ignore[arg-type]
     values.add(SumStep(sources=(both[0], both[1]), target=values.whole(target), **common))  # type: ignore[arg-type]

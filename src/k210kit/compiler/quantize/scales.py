@@ -40,6 +40,7 @@ Numbers = NDArray[np.float64]
 _MAP_MARGIN = 0.3  # of a channel's range, added on both sides
 _CLIPPED_MARGIN = 0.7  # where the curve itself ends, as ReLU6 does: channels come nearer to it than few pictures show
 _PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 2.0
+_HALF_BEYOND = 4.0  # times what was seen may come: of 15 bits, two are cheap
 _WORTH_TWO = 0.6  # of the rounding noise that one range has: two ranges have fewer pieces each
 
 
@@ -272,6 +273,8 @@ class _Choice:
 
     def _of_floats(self, step: QuantizeStep) -> Scale:
         """One for all; but a pool's means are floats in steps, see `emit`, and so keep their channels' scales."""
+        if step.part != "whole":
+            return self._of_half(step)
         pooled = next((s for s in self.program.steps if s.writes() == (step.source,)), None)
         name = step.source.removesuffix("/floats")
         if isinstance(pooled, AveragePoolStep):
@@ -286,6 +289,18 @@ class _Choice:
         low, high = min(float(seen.low.min()), 0.0), max(float(seen.high.max()), 0.0)
         span = max(high - low, 1e-12)
         return Scale(step=np.full(seen.channels, span / 255), zero=np.full(seen.channels, -low * 255 / span))
+
+    def _of_half(self, step: QuantizeStep) -> Scale:
+        """One byte of the two of a ReLU. What the coarse one leaves over is below 1.5 of its steps, see `emit`."""
+        if step.part == "fine":
+            halves = (s for s in self.program.steps if isinstance(s, QuantizeStep) and s.part == "coarse")
+            coarse = next(s.target.buffer for s in halves if s.node is step.node)
+            size = 1.5 * float(self.scales[coarse].step[0]) / 255
+        else:
+            seen = self.statistics[step.source.removesuffix("/floats")]
+            size = _HALF_BEYOND * max(float(np.abs([seen.low, seen.high]).max()), 1e-12) / 255
+        count = self.program.buffers[step.target.buffer].shape[0]
+        return Scale(step=np.full(count, size), zero=np.zeros(count))
 
 
 def _widened(seen: Statistics, *, one_pixel: bool, clipped: bool = False) -> Statistics:
