@@ -348,7 +348,7 @@ OPTIONS: tuple[Option, ...] = (
     _spiffs("SPIFFS_DBG", "bool", "n", "debug messages"),
     _spiffs("SPIFFS_API_DBG", "bool", "n", "debug messages of calls"),
     _spiffs("SPIFFS_GC_DBG", "bool", "n", "debug messages of the clean-up"),
-    _spiffs("SPIFFS_CACHE_DBG", "bool", "n", "debug messages of the cache"),
+    _spiffs("SPIFFS_CACHE_DBG", "bool", "n", "debug messages of the cache", depends="SPIFFS_CACHE"),
     _spiffs("SPIFFS_CHECK_DBG", "bool", "n", "debug messages of the check"),
     _bool("COMPONENT_UTILS_ENABLE", "n", "the utils component", "Components"),
     _bool("LIB_NNCASE_SOURCE_CODE_ENABLE", "n", "nncase from source instead of the library", "Components"),

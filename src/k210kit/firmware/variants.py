@@ -183,7 +183,7 @@ VARIANTS: tuple[Variant, ...] = (
 
 
 def settings_of(variant: Variant) -> dict[str, str]:
-    """Effective value of every option of a variant: "y" or "n", or the value; keys without CONFIG_."""
+    """Effective value of every option of a variant: "y" or "n", the value, or "" where a number does not apply."""
     settings = {row.key: "n" if row.kind == "bool" else row.default for row in OPTIONS}
     settings.update(dict.fromkeys((*_ALWAYS, *variant.on, f"BOARD_{variant.board}"), "y"))
     settings["LCD_DEFAULT_WIDTH"], settings["LCD_DEFAULT_HEIGHT"] = map(str, variant.lcd)
@@ -191,4 +191,5 @@ def settings_of(variant: Variant) -> dict[str, str]:
     settings["SENSOR_FREQ"] = str(variant.sensor_hz)
     settings["BUILTIN_PY_DIR"] = variant.builtin_py
     settings.update(variant.values)
+    settings.update({row.key: "" for row in OPTIONS if row.kind != "bool" and settings.get(row.depends, "y") != "y"})
     return settings
