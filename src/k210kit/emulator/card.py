@@ -60,9 +60,9 @@ class Card:
             raise os_error(errno.ENODEV)
         return found[1]
 
-    def open(self, path: str, mode: str = "r") -> IO[Any]:
-        """Open a file of the card; errors carry the board's words."""
-        host = self._readable(path) if "r" in mode and "+" not in mode else self.host(path)
+    def open(self, file: str, mode: str = "r", buffering: int = -1, encoding: Any = None) -> IO[Any]:
+        """Open a file of the card; errors carry the board's words. The last two arguments mean nothing."""
+        host = self._readable(file) if "r" in mode and "+" not in mode else self.host(file)
         if host.is_dir():
             raise os_error(errno.EISDIR)
         try:

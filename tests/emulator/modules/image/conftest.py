@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Bench:
     absent: list[str] = field(default_factory=list)
     flash: FlashChip = field(default_factory=FlashChip)
     image: Any = None
+    trusted: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def print(self, text: str) -> None:
         self.printed.append(text)

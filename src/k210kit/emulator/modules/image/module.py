@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from k210kit.emulator.modules.table import device_module
 
+from . import described
 from .arguments import Arguments, as_array, as_float, as_int, as_text, check_count, require
 from .codecs import check_extension, decode
 from .codes import FAMILIES
@@ -189,14 +190,31 @@ class ImageModule:
     def ImageReader(self, *_values: Any) -> NoReturn:
         refuse(self._workshop.board, "ImageReader")
 
-    def HaarCascade(self, *_values: Any, **_keywords: Any) -> NoReturn:
-        refuse(self._workshop.board, "HaarCascade")
+    def HaarCascade(self, *values: Any, **keywords: Any) -> described.CascadeObject:
+        """A cascade of the firmware (`frontalface`, `eye`) or from a file."""
+        arguments = Arguments(values, keywords)
+        if not values:
+            check_count(0, 1, None, None)
+        stages = arguments.value(1, "stages")
+        path = as_text(values[0]).decode("utf-8", "surrogateescape")
+        return described.load_cascade(self._workshop, path, None if stages is None else as_int(stages))
 
-    def load_descriptor(self, *_values: Any, **_keywords: Any) -> NoReturn:
-        refuse(self._workshop.board, "load_descriptor")
+    def load_descriptor(self, *values: Any, **_keywords: Any) -> described.Corners | described.Patterns:
+        if not values:
+            check_count(0, 1, None, None)
+        return described.load_descriptor(self._workshop, as_text(values[0]).decode("utf-8", "surrogateescape"))
 
-    def save_descriptor(self, *_values: Any, **_keywords: Any) -> NoReturn:
-        refuse(self._workshop.board, "save_descriptor")
+    def save_descriptor(self, *values: Any, **_keywords: Any) -> bool:
+        if len(values) < 2:
+            check_count(len(values), 2, None, None)
+        return described.save_descriptor(
+            self._workshop, values[0], as_text(values[1]).decode("utf-8", "surrogateescape")
+        )
 
-    def match_descriptor(self, *_values: Any, **_keywords: Any) -> NoReturn:
-        refuse(self._workshop.board, "match_descriptor")
+    def match_descriptor(self, *values: Any, **keywords: Any) -> Any:
+        """A distance for two pattern descriptors, an object for two sets of corners (Any: one of these)."""
+        arguments = Arguments(values, keywords)
+        if len(values) < 2:
+            check_count(len(values), 2, None, None)
+        threshold, filters = arguments.integer(2, "threshold", 85), arguments.flag(3, "filter_outliers")
+        return described.match(values[0], values[1], threshold, filters)

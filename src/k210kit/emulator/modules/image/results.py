@@ -17,6 +17,7 @@ __all__ = [
     "Circle",
     "DataMatrix",
     "Displacement",
+    "KeypointMatch",
     "Line",
     "QrCode",
     "Rect",
@@ -150,3 +151,15 @@ DataMatrix = declare(
 )
 Barcode = declare("barcode", f'{_BOX} payload:"%s" type:%d rotation:%f quality:%d', rect="rect", beside="corners")
 Displacement = declare("displacement", "x_translation:%f y_translation:%f rotation:%f scale:%f response:%f")
+
+
+def _box_of_match(found: Result) -> tuple[Any, ...]:
+    return (found[2], found[3], found[4], found[5])
+
+
+KeypointMatch = declare(
+    "kptmatch",
+    f"cx:%d cy:%d {_BOX} count:%d theta:%d match:%s",
+    methods={"rect": _box_of_match},
+    shown='{"cx":%d, "cy":%d, "x":%d, "y":%d, "w":%d, "h":%d, "count":%d, "theta":%d}%.0s',
+)

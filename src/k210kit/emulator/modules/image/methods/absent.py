@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABSENT", "refuse"]
 
-ABSENT = (
-    "chrominvar", "find_displacement", "find_domain", "find_eye", "find_features", "find_hog",
-    "find_keypoints", "find_lbp", "find_line_segments", "find_rects", "illuminvar", "remove_shadows",
-    "selective_search",
-)  # fmt: skip
+ABSENT = ("chrominvar", "illuminvar", "remove_shadows", "selective_search")
 
 
 def refuse(board: Board, what: str) -> NoReturn:

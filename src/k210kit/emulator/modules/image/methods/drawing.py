@@ -9,6 +9,7 @@ import numpy as np
 from .. import draw
 from ..arguments import Arguments, as_array, as_float, as_int, as_text, require
 from ..blend import draw_over
+from ..described import Corners
 from ..fast_math import COSINES, SINES
 from ..frame import Frame
 from ..image import Image, cast
@@ -162,7 +163,10 @@ def mask_argument(arguments: Arguments, at: int, name: str = "mask") -> Frame | 
 @method("draw_keypoints", least=2, full=True)
 def draw_keypoints(image: Image, arguments: Arguments) -> Image:
     """Draw a circle with a hand for each (x, y, angle)."""
-    canvas, points = image.mutable().data, as_array(arguments.values[0])
+    canvas, given = image.mutable().data, arguments.values[0]
+    points = (
+        [given[at][:2] + given[at][4:] for at in range(len(given))] if isinstance(given, Corners) else as_array(given)
+    )
     size, thickness = arguments.integer(2, "size", 10), _thickness(arguments, 3)
     fill, value = arguments.flag(4, "fill"), _value(image, arguments, 1)
     for point in points:

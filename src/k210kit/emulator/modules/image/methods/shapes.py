@@ -6,19 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Arguments, as_array, as_float, as_int, require
-from ..frame import Frame
+from ..arguments import Arguments, Region, as_array, as_float, as_int, require
+from ..displacement import find_displacement as measure_displacement
+from ..fast_math import COSINES, SINES, arc_tangent2
+from ..frame import Frame, gray_of
 from ..hough import Circles, Lines
 from ..hough import find_circles as search_circles
 from ..hough import find_lines as search_lines
 from ..image import Image, cast
+from ..merging import merged
 from ..pixels import Format
-from ..results import Circle, Line
+from ..rects import edge_magnitude, find_quads
+from ..regression import Segment, clip_segment
+from ..results import Circle, Displacement, Line, Rect
+from ..segments import FoundSegment, find_segments
 from ..table import method
 from ..template import best_match, canny, simple_edges
 from .find import strides
 
-__all__ = ["find_circles", "find_edges", "find_lines", "find_template"]
+__all__ = [
+    "find_circles",
+    "find_displacement",
+    "find_edges",
+    "find_line_segments",
+    "find_lines",
+    "find_rects",
+    "find_template",
+]
+
+_HALF_PI, _DEGREES = np.float32(1.570796), np.float32(57.295780)
 
 EDGE_CANNY, EDGE_SIMPLE = 0, 1
 SEARCH_EX, SEARCH_DS = 0, 1
@@ -46,6 +62,78 @@ def find_lines(image: Image, arguments: Arguments) -> list[Any]:
     found = search_lines(frame, search, _available(image), workshop.fast_yuv)
     workshop.spend("hough", region.w * region.h // x_stride // y_stride)
     return [Line(line.values) for line in found]
+
+
+@method("find_line_segments", full=True)
+def find_line_segments(image: Image, arguments: Arguments) -> list[Any]:
+    frame, workshop = image.mutable(), image._workshop
+    region = arguments.region(0, frame.width, frame.height)
+    distance = arguments.integer(1, "merge_distance", 0)
+    most_turn = arguments.integer(2, "max_theta_diff", 15)
+    levels = gray_of(frame, workshop.fast_yuv)[region.rows, region.columns]
+    with workshop.scratch():
+        found = [_as_line(segment, region) for segment in find_segments(levels)]
+    workshop.spend("hough", 12 * region.w * region.h)
+    lines = [line for line in found if line is not None]
+    return [Line(line.values) for line in (merged(lines, distance, most_turn) if distance > 0 else lines)]
+
+
+def _as_line(found: FoundSegment, region: Region) -> Segment | None:
+    """Whole pixels of the picture, with angle and distance from its corner."""
+    ends = tuple(int(np.floor(part + 0.5)) for part in (found.x1, found.y1, found.x2, found.y2))
+    clipped = clip_segment((ends[0], ends[1], ends[2], ends[3]), region.w, region.h)
+    if clipped is None:
+        return None
+    x1, y1, x2, y2 = (part + corner for part, corner in zip(clipped, (region.x, region.y) * 2, strict=True))
+    dx, dy = x2 - x1, y2 - y1
+    rotation = (arc_tangent2(dy, dx) if dx else _HALF_PI) + _HALF_PI
+    theta = round(float(rotation * _DEGREES)) % 180
+    rho = round(float((x1 + int(dx / 2)) * COSINES[theta] + (y1 + int(dy / 2)) * SINES[theta]))
+    return Segment(x1, y1, x2, y2, round(found.sureness), theta, rho)
+
+
+@method("find_rects", full=True)
+def find_rects(image: Image, arguments: Arguments) -> list[Any]:
+    frame, workshop = image.mutable(), image._workshop
+    region = arguments.region(0, frame.width, frame.height)
+    threshold = arguments.integer(1, "threshold", 1000)
+    levels = gray_of(frame, workshop.fast_yuv)
+    part = levels[region.rows, region.columns]
+    with workshop.scratch():
+        quads = find_quads(part)
+    workshop.spend("hough", 6 * region.w * region.h)
+    made = []
+    for quad in quads:
+        magnitude = edge_magnitude(part, quad)
+        if magnitude >= threshold:
+            corners = tuple((round(x) + region.x, round(y) + region.y) for x, y in quad.corners)
+            xs, ys = [x for x, _ in corners], [y for _, y in corners]
+            box = (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+            made.append(Rect((*box, magnitude), corners=corners))
+    return made
+
+
+@method("find_displacement", least=2, full=True)
+def find_displacement(image: Image, arguments: Arguments) -> Any:
+    """How far the template lies from this picture (Any: an object of the module)."""
+    frame, workshop = image.mutable(), image._workshop
+    template = cast(arguments.values[0]).mutable()
+    region = arguments.region(1, frame.width, frame.height)
+    other = arguments.region(2, template.width, template.height, "template_roi")
+    require((region.w, region.h) == (other.w, other.h), "ROI(w,h) != TEMPLATE_ROI(w,h)")
+    one, two = (
+        gray_of(whole, workshop.fast_yuv)[part.rows, part.columns]
+        for whole, part in ((frame, region), (template, other))
+    )
+    with workshop.scratch():
+        found = measure_displacement(
+            one,
+            two,
+            logpolar=arguments.flag(3, "logpolar"),
+            fix_rotation_scale=arguments.flag(4, "fix_rotation_scale"),
+        )
+    workshop.spend("hough", 8 * region.w * region.h)
+    return Displacement((found.x, found.y, found.rotation, found.scale, found.response))
 
 
 @method("find_circles", full=True)
