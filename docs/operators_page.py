@@ -5,20 +5,21 @@ from __future__ import annotations
 from k210kit.compiler.importers import tflite
 from k210kit.compiler.importers.keras_layers import LAYERS
 from k210kit.compiler.importers.onnx_operators import OPERATORS
+from k210kit.compiler.refusals import REFUSALS
 from k210kit.compiler.support import LIMITS
 
 __all__ = ["page"]
 
 _START = """# What the compiler takes
 
-An operator of these lists is read; where its settings have no counterpart on the chip (interpolation, mirror padding,
-a slope per pixel, several rows at once ...), `k210kit check` and `k210kit compile` name the layer, say why, and what to
-use instead. What runs on the KPU and what on the CPU, and why, is in the report of each compilation.
+An operator of these lists is read; where its settings have no counterpart on the chip, `k210kit check` and
+`k210kit compile` name the layer, its sizes, what was found, what is taken, and what to use instead: the table below.
+What runs on the KPU and what on the CPU, and why, is in the report of each compilation.
 
-On the KPU: convolutions 1x1 and 3x3 of any stride (other kernels are taken apart where that pays), depthwise ones,
-pooling 2x2, fully connected layers as 1x1 convolutions, sums and concatenations of maps, batch norm, every elementwise
-curve that does not fall. On the CPU, in bytes or floats: other pooling, enlarging, rearrangements, softmax and whatever
-stands behind the last convolution.
+On the KPU: convolutions 1x1 and 3x3 of any stride (other kernels are taken apart where that pays), depthwise and
+transposed ones, pooling, fully connected layers as 1x1 convolutions, sums, products and concatenations of maps, batch
+norm, interpolation by 2, every elementwise curve. On the CPU, in bytes or floats: enlarging, rearrangements, softmax and
+whatever stands behind the last convolution.
 """
 
 
@@ -29,4 +30,6 @@ def page() -> str:
     for title, table in (("TFLite", tflite.OPERATORS), ("ONNX", OPERATORS), ("Keras (.h5, .keras)", LAYERS)):
         names = ", ".join(f"`{name}`" for name in sorted(table))
         parts.append(f"## {title}\n\n{len(table)}: {names}\n")
+    rows = "\n".join(f"| {name} | {x.taken} | {x.instead} |" for name, x in REFUSALS.items())
+    parts.append(f"## What is refused\n\n| what | taken is | instead |\n|---|---|---|\n{rows}\n")
     return "\n".join(parts)

@@ -10,6 +10,7 @@ onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 from k210kit.compiler import evaluate  # noqa: E402
 from k210kit.compiler.importers.onnx import read_onnx  # noqa: E402
 from k210kit.compiler.ops import Foreign, Gather, Resize  # noqa: E402
+from k210kit.compiler.refusals import REFUSALS  # noqa: E402
 from k210kit.errors import FormatError  # noqa: E402
 from tests.fuzz.mutations import damaged  # noqa: E402
 
@@ -182,19 +183,28 @@ def test_what_cannot_be_read_is_told(nodes: list[Any], shape: tuple[Any, ...], m
 
 
 @pytest.mark.parametrize(
-    ("made", "why"),
+    ("made", "row", "found"),
     [
-        (node("Resize", "x  s", mode="linear"), "it interpolates (linear)"),
-        (node("LSTM", "x w r"), "it has no counterpart here"),
-        (node("Pad", "x p", mode="reflect"), "it pads with mode reflect"),
-        (node("Concat", "x w", axis=1), "its input 1 is a constant"),
+        (node("Resize", "x  s", mode="cubic"), "interpolation", "it interpolates (6, 8) to (12, 16) (cubic)"),
+        (node("LSTM", "x w r"), "recurrence", "it repeats or decides while it runs"),
+        (node("Det", "x"), "operator", "Det is not read"),
+        (node("Pad", "x p"), "padding", "it pads [0, -1, 0, 0, 0, 0, 0, 0]"),
+        (node("Concat", "x w", axis=1), "constant operand", "its input 1 is a constant"),
+        (node("Div", "x x"), "division", "it divides [1, 4, 6, 8] by [1, 4, 6, 8], both computed"),
+        (node("MatMul", "x x"), "attention", "it multiplies [1, 4, 6, 8] by [1, 4, 6, 8]"),
+        (node("NonMaxSuppression", "x x"), "detection tail", "it chooses among [1, 4, 6, 8]"),
+        (node("LayerNormalization", "x w"), "norm", "it measures [1, 4, 6, 8] anew for each picture"),
+        (node("Add", "x w"), "per pixel", "its constant is [1, 4, 6, 8] for [1, 4, 6, 8]"),
+        (node("Where", "x x x"), "comparison", "it decides element by element of [1, 4, 6, 8]"),
     ],
 )
-def test_what_has_no_counterpart_is_kept_with_the_reason(made: Any, why: str) -> None:
-    constants = {"s": np.float32([1, 1, 2, 2]), "w": floats(*PICTURE), "r": floats(1), "p": integers(*[0] * 8)}
+def test_what_has_no_counterpart_is_kept_with_the_reason(made: Any, row: str, found: str) -> None:
+    constants = {"s": np.float32([1, 1, 2, 2]), "w": floats(*PICTURE), "r": floats(1), "p": integers(0, -1, *[0] * 6)}
     graph = read_onnx(model_of([made], PICTURE, constants).SerializeToString(), "m")
-    assert isinstance(graph.nodes[-1].op, Foreign)
-    assert graph.nodes[-1].op.why == why
+    foreign = graph.nodes[-1].op
+    assert isinstance(foreign, Foreign)
+    assert foreign.why == f"{found}; {REFUSALS[row].taken}"
+    assert foreign.instead == REFUSALS[row].instead
 
 
 def test_resizing_by_a_whole_factor_is_a_resize_however_it_is_said() -> None:

@@ -45,8 +45,9 @@ def test_a_model_that_fits_is_ok(tmp_path: Path) -> None:
             ["input 'the model's': a map of 3x8x600", "width of a map in pixels is 600; the KPU takes 1 to 512"],
         ),
         (
-            [node("Conv", "x w", "a"), node("Resize", "a  s", "y", mode="linear")], (1, 3, 16, 16), _conv(4),
-            ["Resize 'my Resize': it interpolates (linear). Use nearest neighbour: mode='nearest'."],
+            [node("Conv", "x w", "a"), node("Resize", "a  s", "y", mode="cubic")], (1, 3, 16, 16), _conv(4),
+            ["Resize 'my Resize': on 4x16x16, it interpolates (16, 16) to (32, 32) (cubic); nearest neighbour; "
+             "bilinear by 2 in both directions without aligned corners. Use mode='nearest', or bilinear by 2"],
         ),
         (
             [node("Conv", "x w", "a"), node("Conv", "a v", "y")], (1, 3, 256, 256), _conv(32),

@@ -9,6 +9,7 @@ from k210kit.compiler.allocate import Placement, kpu_lines
 from k210kit.compiler.graph import Graph, Shape, elements
 from k210kit.compiler.ops import Foreign
 from k210kit.compiler.program import ConvStep, Program
+from k210kit.compiler.refusals import LayerRefused
 from k210kit.errors import UnsupportedError
 from k210kit.hardware import (
     GENERAL_MEMORY_BYTES,
@@ -20,7 +21,7 @@ from k210kit.hardware import (
     MOST_WIDTH,
 )
 
-__all__ = ["LIMITS", "Finding", "Limit", "findings", "memory_findings", "refuse", "step_findings"]
+__all__ = ["LIMITS", "Finding", "Limit", "findings", "memory_findings", "refuse", "refused", "step_findings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,16 +81,25 @@ def _lines(shape: Shape) -> int:
 
 def findings(graph: Graph) -> list[Finding]:
     """What of the source model has no counterpart, and an input that the KPU cannot take."""
-    found = [
-        Finding(layer=node.origin, operator=node.kind, message=node.op.why, instead=f"Use {node.op.instead}.")
-        for node in graph.nodes
-        if isinstance(node.op, Foreign)
-    ]
+    found = []
+    for node in graph.nodes:
+        if isinstance(node.op, Foreign):
+            sizes = " and ".join("x".join(map(str, graph.shapes[name])) for name in node.inputs)
+            message = f"on {sizes}, {node.op.why}" if sizes else node.op.why
+            one = Finding(layer=node.origin, operator=node.kind, message=message, instead=f"Use {node.op.instead}.")
+            if one not in found:
+                found.append(one)
     if len(graph.input_shape) == 3:
         found += _broken("input", "the model's", graph.input_shape)
     elif len(graph.input_shape) != 1:
         found.append(Finding(layer="", operator="", message="the input is no picture", instead="Give it one."))
     return found
+
+
+def refused(error: LayerRefused) -> Finding:
+    """What lowering said no to."""
+    node = error.node
+    return Finding(layer=node.origin, operator=node.kind, message=error.why, instead=f"Use {error.instead}.")
 
 
 def step_findings(program: Program) -> list[Finding]:

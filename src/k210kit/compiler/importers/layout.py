@@ -20,6 +20,7 @@ __all__ = ["Builder", "Order", "same_padding"]
 
 Order = Literal["NHWC", "NCHW"]
 Indices = NDArray[np.int64]
+_MOST_ELEMENTS = 1 << 25  # a hundred times what fits on the chip
 
 
 class Builder:
@@ -40,8 +41,10 @@ class Builder:
         return (source[1] * source[0], source[2], source[3])
 
     def natural(self, source: Sequence[int]) -> Indices:
-        """Positions in our value, in an array of the source's shape."""
+        """Positions in our value, in an array of the source's shape; a `FormatError` if that is absurdly large."""
         count = elements(tuple(source))
+        if not 0 <= count <= _MOST_ELEMENTS:
+            raise FormatError(f"a value of the shape {list(source)}", expected=f"at most {_MOST_ELEMENTS:,} elements")
         if len(source) == 4 and self.order == "NHWC":
             batch, height, width, channels = source
             inside = np.arange(height * width * channels, dtype=np.int64).reshape(channels, height, width)

@@ -16,22 +16,16 @@ from numpy.typing import NDArray
 from k210kit.compiler.graph import Graph, Node, Output, elements, shape_of
 from k210kit.compiler.importers.layout import Builder
 from k210kit.compiler.ops import Foreign, Op
+from k210kit.compiler.refusals import Inexpressible
 from k210kit.errors import FormatError, MissingExtraError
 
-__all__ = ["Call", "Inexpressible", "read_onnx"]
+__all__ = ["Call", "read_onnx"]
 
 Array = NDArray[Any]  # of any number type that ONNX knows
 _DAMAGE = (
     AttributeError, AssertionError, IndexError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
-
-
-class Inexpressible(Exception):
-    """An operator that has no counterpart in the graph: what is wrong, and what to use instead."""
-
-    def __init__(self, why: str, instead: str) -> None:
-        self.why, self.instead = why, instead
 
 
 def read_onnx(data: bytes, name: str, folder: Path | None = None) -> Graph:
@@ -111,9 +105,7 @@ class Call:
     def constant(self, k: int) -> Array:
         """Input `k`, which must be constant."""
         if not self.is_constant(k):
-            raise Inexpressible(
-                f"its input {k} is computed, not a constant", "export the model with fixed shapes and weights"
-            )
+            raise Inexpressible("computed setting", f"its input {k} is computed")
         return self.reader.constants[self.ins[k]]
 
     def floats(self, k: int) -> NDArray[np.float32]:
@@ -122,7 +114,7 @@ class Call:
     def value(self, k: int) -> str:
         """The name of computed input `k`."""
         if self.is_constant(k):
-            raise Inexpressible(f"its input {k} is a constant", "a computed value")
+            raise Inexpressible("constant operand", f"its input {k} is a constant")
         return self.reader.values[self.ins[k]]
 
     def shape(self, k: int = 0) -> tuple[int, ...]:
@@ -152,10 +144,10 @@ class Call:
         self.reader.values[self.outs[out]] = name
         return name
 
-    def inner(self, op: Op, value: str, shape: tuple[int, ...], suffix: str) -> str:
+    def inner(self, op: Op, value: str, shape: tuple[int, ...], suffix: str, *more: str) -> str:
         """Add a node whose result is read by this operator's next node only."""
         name = self.build.add(
-            op, (value,), self.build.fresh(f"{self.outs[0]}/{suffix}"), origin=self.origin, kind=self.kind
+            op, (value, *more), self.build.fresh(f"{self.outs[0]}/{suffix}"), origin=self.origin, kind=self.kind
         )
         self.build.source_shapes[name] = shape
         return name
@@ -180,6 +172,8 @@ class Call:
             self.fold(self.constant(k), out)
         else:
             self.reader.values[self.outs[out]] = self.value(k)
+            if self.ins[k] in self.reader.lengths:
+                self.reader.lengths[self.outs[out]] = self.reader.lengths[self.ins[k]]
 
 
 class _Reader:
@@ -191,6 +185,7 @@ class _Reader:
         self.build = Builder("NCHW")
         self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
         self.values: dict[str, str] = {}
+        self.lengths: dict[str, str] = {}  # lengths of whole vectors, by name -> the value that has it
 
     def graph(self) -> Graph:
         from k210kit.compiler.importers.onnx_operators import OPERATORS
@@ -246,7 +241,7 @@ class _Reader:
             return
         try:
             if call.kind not in operators or call.node.domain not in ("", "ai.onnx"):
-                raise Inexpressible("it has no counterpart here", "the operators of docs/reference/operators.md")
+                raise Inexpressible("operator", f"{call.kind} is not read")
             operators[call.kind](call)
         except Inexpressible as error:
             self._foreign(call, error)
@@ -281,6 +276,6 @@ class _Reader:
         inputs = {name: self.constants[name] for name in call.ins if name}
         results = folded(call.node, inputs, self.model.opset_import)
         if results is None:
-            self._foreign(call, Inexpressible("it has no counterpart here", "a constant in its place"))
+            self._foreign(call, Inexpressible("constant operand", f"{call.kind} of constants is not folded here"))
             return
         self.constants.update(results)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from k210kit.compiler import ops
+from k210kit.compiler.curves import said
 from k210kit.compiler.graph import Node, elements
 from k210kit.compiler.lowering.byte_steps import on_bytes
 from k210kit.compiler.lowering.pieces import fewest_runs, pieces_of
@@ -24,17 +25,27 @@ from k210kit.compiler.program import (
     VectorKind,
     VectorStep,
 )
-from k210kit.errors import UnsupportedError
+from k210kit.compiler.refusals import LayerRefused
 
 __all__ = ["gather", "on_floats"]
 
 
 def on_floats(values: Values, node: Node) -> None:
-    """Add the steps of an operation on floats; an `UnsupportedError` if there are none."""
+    """Add the steps of an operation on floats; a `LayerRefused` if there are none."""
     function = _FLOAT_STEPS.get(type(node.op))
     if function is None:
-        raise UnsupportedError(f"{node} cannot run on floats in main memory ({type(node.op).__name__}).")
+        raise LayerRefused(node, *_why_not(values, node))
     return function(values, node)
+
+
+def _why_not(values: Values, node: Node) -> tuple[str, str]:
+    """The row of `refusals.py`, and what was found."""
+    sizes = " and ".join("x".join(map(str, values.graph.shapes[name])) for name in node.inputs)
+    if isinstance(node.op, ops.ConvTranspose):
+        kernel, stride = node.op.weights.shape[2:], node.op.stride
+        found = f"its kernel is {kernel[0]}x{kernel[1]}, its stride {stride[0]}x{stride[1]}, on {sizes}"
+        return "transposed convolution", found
+    return "flat arithmetic", f"{type(node.op).__name__} of {sizes}"
 
 
 def gather(values: Values, node: Node, op: ops.Gather) -> None:
@@ -149,7 +160,7 @@ def _curve(values: Values, node: Node, op: ops.Curve, source: str, target: str) 
         values.floats[node.output] = source
         return
     if not (op.kind == "clip" and op.alpha == 0.0 and op.beta == np.inf):
-        raise UnsupportedError(f"{node} is no ReLU; between fully connected layers of a flat model only ReLU can run.")
+        raise LayerRefused(node, "float curve", f"it is {said(op)} of {elements(values.graph.shapes[node.output])}")
     shape = values.graph.shapes[node.output]
     coarse = values.buffer(f"{node.output}/coarse", "bytes", shape)
     less = values.buffer(f"{node.output}/less", "floats", shape)

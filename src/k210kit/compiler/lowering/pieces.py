@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Node, Shape, elements
-from k210kit.errors import UnsupportedError
+from k210kit.compiler.refusals import LayerRefused
 
 __all__ = ["Runs", "fewest_runs", "pieces_of"]
 
@@ -34,10 +34,7 @@ def pieces_of(node: Node, index: NDArray[np.int64], sizes: list[int]) -> NDArray
     inside = np.where(index[first] < 0, 0, index[first] - np.append(starts, 0)[source[first]])
     pieces = np.stack([source[first], inside, np.diff(cuts)], 1)
     if len(pieces) > _MOST_PIECES:
-        raise UnsupportedError(
-            f"{node} moves {index.size:,} elements in {len(pieces):,} pieces; {_MOST_PIECES:,} are the most. "
-            "Use a reshape or a transpose that keeps longer runs together, or do it on the board."
-        )
+        raise LayerRefused(node, "pieces", f"it moves {index.size:,} elements in {len(pieces):,} pieces")
     return pieces
 
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Shape
 from k210kit.compiler.ops import AveragePool, Concat, Conv, Gather, Op, Pad, Padding
+from k210kit.compiler.refusals import LayerRefused
 from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_NONE, KpuConv
-from k210kit.errors import UnsupportedError
 
 __all__ = ["fit_convolutions"]
 
@@ -182,7 +182,7 @@ def _shifted_depthwise(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes:
     """A depthwise layer of stride 1 without padding: made with padding, then cut on all sides."""
     axes = (rows, columns)
     if any(a.stride != 1 or a.highest - a.lowest > 2 or a.lowest < 0 for a in axes):
-        raise UnsupportedError(_refusal(node, op))
+        raise _refusal(node, op, sizes)
     centred = [{offset - a.lowest - 1: tap for offset, tap in a.taps.items()} for a in axes]
     weights = _placed(op.weights, centred[0], centred[1])[:, 0]
     full = KpuConv(weights=weights, bias=op.bias, depthwise=True)
@@ -190,19 +190,18 @@ def _shifted_depthwise(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes:
     return _cropped(replace(node, op=full), (sizes[0], sizes[1], sizes[2]), first, (rows.out, columns.out))
 
 
-def _refusal(node: Node, op: Conv) -> str:
-    kernel = f"{op.weights.shape[2]}x{op.weights.shape[3]}"
-    return (
-        f"{node} has a {kernel} kernel, stride {op.stride[0]}x{op.stride[1]}, padding {op.padding} and "
-        f"{'is depthwise' if op.groups > 1 else 'is dense'}; the KPU has 1x1 and 3x3. "
-        "Use 3x3 kernels of stride 1 or 2, padded by 1 on every side."
-    )
+def _refusal(node: Node, op: Conv, sizes: Shape) -> LayerRefused:
+    kernel, stride = "x".join(map(str, op.weights.shape[2:])), "x".join(map(str, op.stride))
+    dilated = "" if op.dilation == (1, 1) else f", dilation {op.dilation[0]}x{op.dilation[1]}"
+    kind = "is depthwise" if op.groups > 1 else "is dense"
+    found = f"it {kind} with a {kernel} kernel, stride {stride}{dilated} and padding {op.padding or 'none'}"
+    return LayerRefused(node, "convolution", f"{found}, on {'x'.join(map(str, sizes))}")
 
 
 def _dealt(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
     """Stride 2: deal the pixels around every second one out to channels, then convolve those at half the size."""
     if columns.stride != 2 or min(rows.lowest, columns.lowest) < -3 or max(rows.highest, columns.highest) > 3:
-        raise UnsupportedError(_refusal(node, op))
+        raise _refusal(node, op, sizes)
     split = [{offset: _phase(offset) for offset in a.taps} for a in (rows, columns)]
     phases = sorted({(split[0][r][0], split[1][c][0]) for r in rows.taps for c in columns.taps})
     return _over_copies(node, op, (rows, columns), sizes, split, phases, PICK_LEFT_TOP)
@@ -222,14 +221,14 @@ def _phase(offset: int) -> tuple[int, int]:
 def _copied(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
     """Stride 1: copies shifted by one pixel reach the outer taps."""
     if rows.stride != 1 or columns.stride != 1:
-        raise UnsupportedError(_refusal(node, op))
+        raise _refusal(node, op, sizes)
     axes, first = [rows, columns], [0, 0]
     for k, a in enumerate(axes):  # a kernel that looks down more than up is centred, and its result cut in front
         if a.lowest >= 0 and a.highest > 1:
             first[k] = (a.highest + 1) // 2 if a.out + (a.highest + 1) // 2 <= a.size else 0
             axes[k] = replace(a, taps={offset - first[k]: tap for offset, tap in a.taps.items()})
     if min(a.lowest for a in axes) < -2 or max(a.highest for a in axes) > 2:
-        raise UnsupportedError(_refusal(node, op))
+        raise _refusal(node, op, sizes)
     split = [{offset: _outward(offset) for offset in a.taps} for a in axes]
     phases = sorted({(split[0][r][0], split[1][c][0]) for r in axes[0].taps for c in axes[1].taps})
     return _over_copies(node, op, (axes[0], axes[1]), sizes, split, phases, POOL_NONE, tuple(first))
