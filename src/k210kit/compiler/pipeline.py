@@ -4,6 +4,7 @@ read_model        file -> float graph                                       impo
 check             what cannot be done, by the user's own names              support.py
 PASSES            float graph -> the same function in the KPU's terms       passes/
 lower             graph -> steps on buffers                                 lowering/
+fitted            maps that KPU memory cannot hold, in groups of channels    fitting.py
 calibrate         the float graph on the pictures                           quantize/calibrate.py
 choose_scales     what a byte of each buffer stands for                     quantize/scales.py
 quantize          weights and sums as integers                              quantize/search.py
@@ -23,9 +24,9 @@ from numpy.typing import NDArray
 
 from k210kit.compiler.allocate import Placement, allocate
 from k210kit.compiler.emit import emit
+from k210kit.compiler.fitting import fitted
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.importers import read_model
-from k210kit.compiler.lowering import lower
 from k210kit.compiler.passes.measure import is_measured, measured
 from k210kit.compiler.passes.table import FINISHING, PREPARING, Pass
 from k210kit.compiler.pictures import find_pictures, read_inputs
@@ -168,8 +169,7 @@ def check(model: Path | str) -> CheckResult:
 def lowered(source: Graph, batch: NDArray[np.float32] | None = None) -> tuple[Graph, Program]:
     """The graph after all passes, and its steps. Without a batch, what depends on ranges is right but for numbers."""
     prepared = passed(source, PREPARING)
-    graph = passed(prepared if batch is None else measured(prepared, batch), FINISHING)
-    return graph, lower(graph)
+    return fitted(passed(prepared if batch is None else measured(prepared, batch), FINISHING))
 
 
 def passed(graph: Graph, passes: Sequence[Pass]) -> Graph:
@@ -181,8 +181,7 @@ def passed(graph: Graph, passes: Sequence[Pass]) -> Graph:
 
 def _placed(source: Graph, prepared: Graph, name: str) -> tuple[Graph, Program, Placement]:
     """The finished graph, its steps and their places; an `UnsupportedError` if it does not fit."""
-    graph = passed(prepared, FINISHING)
-    program = lower(graph)
+    graph, program = fitted(passed(prepared, FINISHING))
     refuse(step_findings(program), name)
     placement = allocate(program)
     refuse(memory_findings(source, program, placement), name)

@@ -19,7 +19,10 @@ import numpy as np
 from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_NONE, Border, KpuConv
 
-__all__ = ["moved_copy", "pick_by_shift"]
+__all__ = ["EVERY_PIXEL", "moved_copy", "pick_by_shift"]
+
+EVERY_PIXEL = "/every pixel"
+"""How names of maps end of which a layer behind keeps a quarter."""
 
 
 def pick_by_shift(graph: Graph) -> Graph:
@@ -32,7 +35,7 @@ def pick_by_shift(graph: Graph) -> Graph:
             continue
         whole = replace(op, pool_type=POOL_NONE, first=(0, 0))
         pick = moved_copy(op.out_channels, op.first, pool_type=PICK_LEFT_TOP, border="unseen")
-        full = f"{node.output}/every pixel"
+        full = node.output + EVERY_PIXEL
         nodes += [replace(node, op=whole, output=full), replace(node, op=pick, inputs=(full,))]
     return graph.with_nodes(nodes)
 
