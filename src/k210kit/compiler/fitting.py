@@ -55,7 +55,7 @@ def fitted(graph: Graph) -> tuple[Graph, Program]:
 
 def _with_direct_picks(graph: Graph) -> int:
     """The peak that the net would have if the KPU picked the lower right pixel as it does the upper left."""
-    direct = []
+    direct: list[Node] = []
     for node in graph.nodes:
         if node.inputs and node.inputs[0].endswith(EVERY_PIXEL):
             before = direct.pop()

@@ -34,9 +34,10 @@ from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.quantize.calibrate import calibrate
 from k210kit.compiler.quantize.scales import Scale
 from k210kit.compiler.quantize.search import quantize
+from k210kit.compiler.refusals import LayerRefused
 from k210kit.compiler.report import Report, make_report
-from k210kit.compiler.support import Finding, findings, memory_findings, refuse, step_findings
-from k210kit.errors import InputError, UnsupportedError
+from k210kit.compiler.support import Finding, findings, memory_findings, refuse, refused, step_findings
+from k210kit.errors import InputError
 from k210kit.hardware import KPU_LINE_BYTES
 from k210kit.kmodel import Kmodel
 
@@ -153,8 +154,8 @@ def check(model: Path | str) -> CheckResult:
     if not found:
         try:
             _, program = lowered(source)
-        except UnsupportedError as error:
-            found = [Finding(layer="", operator="", message=str(error).rstrip("."), instead="")]
+        except LayerRefused as error:
+            found = [refused(error)]
         else:
             placement = allocate(program)
             found = step_findings(program) or memory_findings(source, program, placement)
@@ -181,7 +182,11 @@ def passed(graph: Graph, passes: Sequence[Pass]) -> Graph:
 
 def _placed(source: Graph, prepared: Graph, name: str) -> tuple[Graph, Program, Placement]:
     """The finished graph, its steps and their places; an `UnsupportedError` if it does not fit."""
-    graph, program = fitted(passed(prepared, FINISHING))
+    try:
+        graph, program = fitted(passed(prepared, FINISHING))
+    except LayerRefused as error:
+        refuse([refused(error)], name)
+        raise
     refuse(step_findings(program), name)
     placement = allocate(program)
     refuse(memory_findings(source, program, placement), name)
