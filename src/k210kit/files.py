@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from k210kit.errors import FileError, missing_file
 
-__all__ = ["read_whole", "refuse_existing", "write_whole"]
+__all__ = ["of_the_computer", "read_whole", "refuse_existing", "write_whole"]
+
+# what a computer says about a name or a disk; any other OSError is our own fault
+_NAMES_AND_DISKS = frozenset(
+    (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+)
 
 
 def read_whole(path: Path, *, most_bytes: int | None = None) -> bytes:
@@ -56,3 +62,10 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def of_the_computer(error: OSError) -> FileError | None:
+    """What a computer says about a name or a disk, as an error of the user's; None for an `OSError` of our own."""
+    if error.errno not in _NAMES_AND_DISKS or not isinstance(error.filename, str):
+        return None
+    return FileError(f"{error.filename} cannot be used: {error.strerror}.")

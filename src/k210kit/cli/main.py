@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -14,7 +13,8 @@ from typer.core import TyperGroup
 from k210kit import __version__
 from k210kit.cli.output import fail, show
 from k210kit.cli.table import COMMANDS, Command
-from k210kit.errors import FileError, InputError, KitError
+from k210kit.errors import InputError, KitError
+from k210kit.files import of_the_computer
 
 __all__ = ["app", "main"]
 
@@ -77,11 +77,6 @@ _WORKFLOW = (
     ("k210kit compile model.tflite -o model.kmodel --images photos", "a network from elsewhere (TFLite, ONNX, Keras)"),
 )
 
-# what a computer says about a name or a disk; any other OSError is our own fault and keeps its traceback
-_OF_THE_COMPUTER = frozenset(
-    (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
-)
-
 WrongCommandLine: Any = typer.BadParameter.__base__  # of every complaint about arguments, in every version of typer
 
 
@@ -110,9 +105,10 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        if error.errno not in _OF_THE_COMPUTER or not isinstance(error.filename, str):
+        told = of_the_computer(error)
+        if told is None:
             raise
-        fail(FileError(f"{error.filename} cannot be used: {error.strerror}."))
+        fail(told)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nStopped.\n")
         sys.exit(130)

@@ -14,7 +14,7 @@ import typer
 
 from k210kit.cli.numbers import real
 from k210kit.cli.output import Json, console, note, show, table
-from k210kit.errors import InputError
+from k210kit.errors import InputError, RefusedError
 from k210kit.link import FIRST_BAUD, CapabilityRecord, CommandKind
 from k210kit.studio.album import Album
 from k210kit.studio.as_camera import CameraPort
@@ -94,6 +94,9 @@ def view(
         as_json=json,
         text=_report(result, album),
     )
+    if not result.frames:
+        note(_why_nothing(result))
+        raise typer.Exit(RefusedError.exit_code)
 
 
 def _wishes(viewer: Viewer, faster: int | None, quality: int | None) -> None:
@@ -110,6 +113,15 @@ def _run(viewer: Viewer, frames: int | None, seconds: float | None) -> ViewResul
         return viewer.run(frames=frames, seconds=seconds)
     except KeyboardInterrupt:
         return viewer.result(time.monotonic() - began)
+
+
+def _why_nothing(result: ViewResult) -> str:
+    if not result.bytes:
+        return f"Nothing came from {result.source}. Does the camera's script run, and is this its port?"
+    return (
+        f"{result.bytes:,} bytes came from {result.source}, and no picture in them. Is --baud the camera's speed, and "
+        "does its script send pictures, as boot.py of `k210kit train --stream` does?"
+    )
 
 
 def _report(result: ViewResult, album: Album | None) -> list[object]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from k210kit.errors import FormatError, InputError, missing_file
 from k210kit.files import read_whole
-from k210kit.hardware import PROGRAM_MARK, PROGRAM_MARK_AT
 from k210kit.package import (
     FIRST_MODEL_ADDRESS,
     FLASH_BYTES,
@@ -20,7 +19,7 @@ from k210kit.package import (
     Region,
     is_wrapped,
     load_kfpkg,
-    unwrap,
+    program_doubt,
     wrap,
 )
 
@@ -100,7 +99,7 @@ def plan_flash(files: Iterable[FlashFile], *, file_system: bool = True) -> Flash
             )
             at = stop
     blocks = tuple(Block(number=number, pieces=tuple(parts)) for number, parts in sorted(pieces.items()))
-    warnings = tuple(text for file in ordered for text in _warnings(file))
+    warnings = tuple(filter(None, (program_doubt(file.name, file.data) for file in ordered if file.address == 0)))
     return FlashPlan(files=ordered, flash_map=flash_map, blocks=blocks, warnings=warnings)
 
 
@@ -131,6 +130,8 @@ def _read(argument: str, io_mode: IoMode) -> tuple[FlashFile, ...]:
 
 def _file(path: Path, address: int, io_mode: IoMode) -> FlashFile:
     data = read_whole(path, most_bytes=FLASH_BYTES)
+    if not data:
+        raise FormatError(f"{path} is empty; there is nothing to write")
     whole_chip = len(data) == FLASH_BYTES
     if address == 0 and data.startswith(KMODEL_STARTS):
         raise InputError(
@@ -139,10 +140,3 @@ def _file(path: Path, address: int, io_mode: IoMode) -> FlashFile:
     if address == 0 and not whole_chip and not is_wrapped(data):
         data = wrap(data, io_mode)
     return FlashFile(name=path.name, address=address, data=data)
-
-
-def _warnings(file: FlashFile) -> Iterable[str]:
-    if file.address == 0 and not is_wrapped(file.data):
-        yield f"{file.name!r} goes to address 0, but the boot ROM will not start it: length and SHA-256 are missing."
-    elif file.address == 0 and not unwrap(file.data).startswith(PROGRAM_MARK, PROGRAM_MARK_AT):
-        yield f"{file.name!r} does not begin as K210 programs do; is it a .bin for this chip?"

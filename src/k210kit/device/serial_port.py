@@ -170,12 +170,14 @@ def open_port(name: str, baud: int = 115_200, *, lines: bool = False) -> Port:
 def explain_open_failure(name: str, error: OSError) -> DeviceError:
     """Say why a port cannot be opened, and what to do."""
     number = _error_number(error)
-    if number == errno.ENOENT or "FileNotFoundError" in str(error):
+    if number in (errno.ENOENT, errno.ENAMETOOLONG) or "FileNotFoundError" in str(error):
         return DeviceError(f"There is no port {name}. {_others()}")
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or (sys.platform == "win32" and number == errno.EACCES):
         return DeviceError(f"{name} is in use by {_holder(name)}. Close it (MaixPy IDE: Disconnect), then try again.")
     if number in (errno.EACCES, errno.EPERM) or "PermissionError" in str(error):
         return DeviceError(f"You may not open {name}. {_how_to_get_permission(name)}")
+    if Path(name).exists() and not Path(name).is_char_device() and os.name == "posix":
+        return DeviceError(f"{name} is no serial port. {_others()}")
     return DeviceError(f"{name} cannot be opened: {error}. Unplug the board, plug it in again, and try once more.")
 
 

@@ -18,6 +18,7 @@ from k210kit.emulator.result import RunResult
 from k210kit.emulator.running import Printed, run_on
 from k210kit.emulator.surroundings import setup_of
 from k210kit.errors import KitError, missing_file
+from k210kit.files import of_the_computer
 
 __all__ = ["main"]
 
@@ -31,8 +32,11 @@ def main(request_file: str, result_file: str) -> None:
     try:
         result = _run(RunRequest.from_json(Path(request_file).read_text(encoding="utf-8")), work)
         answer = {"result": dataclasses.asdict(result)}
-    except KitError as error:
-        answer = {"error": {"kind": type(error).__name__, "message": str(error)}}
+    except (KitError, OSError) as error:
+        told = of_the_computer(error) if isinstance(error, OSError) else error
+        if told is None:
+            raise
+        answer = {"error": {"kind": type(told).__name__, "message": str(told)}}
     Path(result_file).write_text(json.dumps(answer), encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from .kfpkg import Kfpkg, KfpkgFile, load_kfpkg, read_kfpkg, write_kfpkg
 from .pack import KMODEL_STARTS, Packed, Placed, Unpacked, pack, package_files, unpack
 from .safezip import SafeZip
 from .swap import Swapped, swap, swap_words
-from .wrapping import IoMode, is_wrapped, unwrap, wrap
+from .wrapping import IoMode, is_wrapped, program_doubt, unwrap, wrap
 
 __all__ = [
     "FILE_SYSTEM_ADDRESS",
@@ -42,6 +42,7 @@ __all__ = [
     "pack",
     "package_files",
     "parse_address",
+    "program_doubt",
     "read_kfpkg",
     "swap",
     "swap_words",

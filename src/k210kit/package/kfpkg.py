@@ -26,7 +26,7 @@ from k210kit.files import read_whole, write_whole
 
 from .flashmap import FLASH_BYTES, Entry, FlashMap, Region
 from .safezip import SafeZip
-from .wrapping import IoMode, is_wrapped, wrap
+from .wrapping import IoMode, program_doubt, wrap
 
 __all__ = ["FLASH_LIST", "Kfpkg", "KfpkgFile", "load_kfpkg", "read_kfpkg", "write_kfpkg"]
 
@@ -88,13 +88,8 @@ class Kfpkg:
     def warnings(self) -> tuple[str, ...]:
         """What does not hinder writing, but will surprise: a program the ROM will not start, files left out."""
         found = [f"{name!r} is in the zip, but the flash list does not mention it." for name in self.unlisted]
-        for file in self.files:
-            if file.address == 0 and not is_wrapped(file.flash_bytes()):
-                found.append(
-                    f"{file.name!r} goes to address 0 without length and SHA-256, so the boot ROM will not start it. "
-                    "Set sha256Prefix to true for a program."
-                )
-        return tuple(found)
+        found += [program_doubt(file.name, file.flash_bytes()) for file in self.files if file.address == 0]
+        return tuple(filter(None, found))
 
 
 def load_kfpkg(path: Path | str) -> Kfpkg:

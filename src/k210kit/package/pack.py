@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from k210kit.errors import FileError, InputError
+from k210kit.errors import FileError, FormatError, InputError
 from k210kit.files import read_whole, refuse_existing, write_whole
 
 from .flashmap import FIRMWARE_ADDRESS, FIRST_MODEL_ADDRESS, FLASH_BYTES, Entry, FlashMap, parse_address
@@ -87,6 +87,8 @@ def package_files(placed: Iterable[Placed]) -> Kfpkg:
     made: list[KfpkgFile] = []
     for item in sorted(placed, key=lambda item: item.address):
         data = read_whole(item.path, most_bytes=FLASH_BYTES)
+        if not data:
+            raise FormatError(f"{item.path} is empty; there is nothing to write")
         wanted = item.address == FIRMWARE_ADDRESS and not is_wrapped(data)
         if wanted and data.startswith(KMODEL_STARTS):
             raise InputError(

@@ -11,9 +11,9 @@ import hashlib
 from typing import Literal
 
 from k210kit.errors import FormatError
-from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES
+from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES, PROGRAM_MARK, PROGRAM_MARK_AT
 
-__all__ = ["WRAPPING_BYTES", "IoMode", "is_wrapped", "unwrap", "wrap"]
+__all__ = ["WRAPPING_BYTES", "IoMode", "is_wrapped", "program_doubt", "unwrap", "wrap"]
 
 IoMode = Literal["dio", "qio"]
 _FLAGS: dict[IoMode, int] = {"dio": 0x02, "qio": 0x00}
@@ -39,3 +39,15 @@ def unwrap(data: bytes) -> bytes:
     if not is_wrapped(data):
         raise FormatError("no program in the boot ROM's wrapping", expected="flag, length, program and its SHA-256")
     return data[PROGRAM_HEAD_BYTES : PROGRAM_HEAD_BYTES + int.from_bytes(data[1:PROGRAM_HEAD_BYTES], "little")]
+
+
+def program_doubt(name: str, data: bytes) -> str:
+    """What will surprise about `data` at flash address 0; empty if it looks like a program that the boot ROM starts."""
+    if not is_wrapped(data):
+        return (
+            f"{name!r} goes to address 0, but the boot ROM will not start it: length and SHA-256 are missing. "
+            "In a kfpkg, set sha256Prefix to true for a program."
+        )
+    if not unwrap(data).startswith(PROGRAM_MARK, PROGRAM_MARK_AT):
+        return f"{name!r} does not begin as K210 programs do; is it a .bin for this chip?"
+    return ""
