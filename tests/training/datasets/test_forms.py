@@ -9,26 +9,14 @@ from pathlib import Path
 import pytest
 
 from k210kit.errors import InputError
-from k210kit.training.datasets import Dataset, Picture, examine, read_dataset
-from k210kit.training.datasets.pixels import InputSize
-from k210kit.training.datasets.tfrecord import masked_crc32c
-from tests.training.datasets.samples import CAT, picture, voc, voc_object, written
+from k210kit.training.datasets import Dataset, read_dataset
+from tests.training.datasets.samples import example, only_cat, picture, record, voc, voc_object, written
 
 FRACTIONS = (0.375, 0.4, 0.5, 0.4)  # centre and sides of CAT in a picture of 80 x 100
 
 
 def whats(dataset: Dataset) -> list[str]:
     return [f.what for f in dataset.findings]
-
-
-def only_cat(dataset: Dataset) -> Picture:
-    """The one picture with a box; checks that the box is CAT in upright pixels."""
-    (found,) = (r for r in examine(dataset, InputSize(width=96, height=96), fit="stretch").ready if len(r.boxes))
-    scale = 96 / 80, 96 / 100
-    wanted = [CAT[0] * scale[0], CAT[1] * scale[1], CAT[2] * scale[0], CAT[3] * scale[1]]
-    assert found.boxes[0].tolist() == pytest.approx(wanted, abs=0.01)
-    assert dataset.labels == ("cat",)
-    return found.source
 
 
 def test_a_folder_per_class(tmp_path: Path) -> None:
@@ -241,32 +229,3 @@ def test_a_classifier_can_be_trained_from_boxes_of_one_class(tmp_path: Path) -> 
 def test_what_is_no_data_set_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a data set that is known here: 1 files, 0 of them pictures"):
         read_dataset(written(tmp_path, {"notes.txt": "hello"}))
-
-
-def example(data: bytes, name: str, labels: list[str], boxes: list[tuple[float, ...]]) -> bytes:
-    """A tf.train.Example, written field by field."""
-    import struct
-
-    def field(number: int, body: bytes) -> bytes:
-        length, head = len(body), bytearray()
-        while length > 127:
-            head.append(length & 127 | 128)
-            length >>= 7
-        return bytes([number << 3 | 2, *head, length]) + body
-
-    features = {
-        "image/encoded": field(1, field(1, data)),
-        "image/filename": field(1, field(1, name.encode())),
-        "image/object/class/text": field(1, b"".join(field(1, label.encode()) for label in labels)),
-    }
-    for place, side in enumerate(("xmin", "ymin", "xmax", "ymax")):
-        packed = b"".join(struct.pack("<f", box[place]) for box in boxes)
-        features[f"image/object/bbox/{side}"] = field(2, field(1, packed))
-    entries = [field(1, field(1, key.encode()) + field(2, value)) for key, value in features.items()]
-    return field(1, b"".join(entries))
-
-
-def record(payload: bytes) -> bytes:
-    """One record of a TFRecord file."""
-    head = len(payload).to_bytes(8, "little")
-    return head + masked_crc32c(head).to_bytes(4, "little") + payload + bytes(4)

@@ -9,7 +9,7 @@ from typing import Any
 from k210kit.errors import InputError
 
 from .forms import Read, form, part_of
-from .records import Box, Findings, Picture, tidy_label
+from .records import Box, Findings, Picture, frame_of, tidy_label
 from .store import PictureIndex, Store, text_of
 
 __all__ = ["read_coco"]
@@ -25,7 +25,7 @@ def read_coco(store: Store, findings: Findings) -> Read:
     """Every JSON file with `images` and `categories`; the order of the classes is that of the category numbers."""
     index = PictureIndex(store.names)
     pictures: dict[str, Picture] = {}
-    categories: dict[int, str] = {}
+    categories: dict[Any, str] = {}
     for name in (n for n in store.names if n.lower().endswith(".json")):
         try:
             body = json.loads(text_of(store, name))
@@ -34,18 +34,30 @@ def read_coco(store: Store, findings: Findings) -> Read:
             continue
         if not isinstance(body, dict) or not all(isinstance(body.get(k), list) for k in ("images", "categories")):
             continue
-        own = {c["id"]: tidy_label(str(c["name"])) for c in body["categories"] if {"id", "name"} <= set(c)}
+        own = {c["id"]: tidy_label(str(c["name"])) for c in _rows(body["categories"]) if {"id", "name"} <= set(c)}
         categories |= own
-        boxes = _boxes(body.get("annotations") or [], own, name, findings)
-        for image in body["images"]:
+        boxes = _boxes(_rows(body.get("annotations")), own, name, findings)
+        for image in _rows(body["images"]):
             _add(image, boxes, index, store, name, pictures, findings)
-    return Read(pictures=list(pictures.values()), labels=[categories[key] for key in sorted(categories)])
+    order = sorted(categories, key=lambda key: (not isinstance(key, int), key if isinstance(key, int) else 0, str(key)))
+    return Read(pictures=list(pictures.values()), labels=[categories[key] for key in order])
 
 
-def _boxes(annotations: list[Any], categories: dict[int, str], name: str, findings: Findings) -> dict[Any, list[Box]]:
+def _rows(value: Any) -> list[dict[str, Any]]:  # Any: JSON
+    """The objects of a JSON list whose keys are plain values."""
+    items = value if isinstance(value, list) else []
+    keys = ("id", "image_id", "category_id")
+    return [i for i in items if isinstance(i, dict) and not any(isinstance(i.get(k), (list, dict)) for k in keys)]
+
+
+def _boxes(
+    annotations: list[dict[str, Any]], categories: dict[Any, str], name: str, findings: Findings
+) -> dict[Any, list[Box]]:
+    """The usable boxes of each picture's number; an empty list where there were annotations, but none is usable."""
     boxes: dict[Any, list[Box]] = {}
     for item in annotations:
         where = f"{name}, annotation {item.get('id', '?')}"
+        own = boxes.setdefault(item.get("image_id"), [])
         label = categories.get(item.get("category_id"))
         if label is None:
             findings.error(where, f"has the unknown category {item.get('category_id')!r}; that box is left out")
@@ -53,14 +65,26 @@ def _boxes(annotations: list[Any], categories: dict[int, str], name: str, findin
         if item.get("iscrowd"):
             findings.note(where, "marks a crowd, not an object; it is left out")
             continue
-        try:
-            left, top, width, height = (float(v) for v in item["bbox"])
-        except (KeyError, TypeError, ValueError):
+        corners = _corners(item)
+        if corners is None:
             findings.error(where, f"has no bbox of four numbers ({item.get('bbox')!r}); that box is left out")
             continue
-        box = Box(label=label, left=left, top=top, right=left + width, bottom=top + height)
-        boxes.setdefault(item.get("image_id"), []).append(box)
+        left, top, right, bottom = corners
+        own.append(Box(label=label, left=left, top=top, right=right, bottom=bottom))
     return boxes
+
+
+def _corners(item: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    """Left, top, right, bottom of `bbox`, or else of the polygons of `segmentation`; None if there is neither."""
+    try:
+        if item.get("bbox"):
+            left, top, width, height = (float(v) for v in item["bbox"])
+            return left, top, left + width, top + height
+        values = [[float(v) for v in polygon] for polygon in item["segmentation"]]
+        xs, ys = [x for p in values for x in p[0::2]], [y for p in values for y in p[1::2]]
+        return min(xs), min(ys), max(xs), max(ys)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _add(
@@ -72,7 +96,7 @@ def _add(
     pictures: dict[str, Picture],
     findings: Findings,
 ) -> None:
-    wanted = str(image.get("file_name", ""))
+    wanted = str(image.get("file_name") or "")
     found = index.find(wanted, beside=name)
     if found is None:
         findings.error(name, f"lists {wanted or 'an unnamed picture'}, which is not there")
@@ -80,11 +104,14 @@ def _add(
     if found in pictures:
         findings.error(name, f"lists {wanted} a second time; the first one is used")
         return
-    size = (float(image.get("width") or 0), float(image.get("height") or 0))
+    own = boxes.get(image.get("id"))
+    if own is not None and not own:
+        findings.error(found, "has annotations, but no usable box among them, and is left out")
+        return
     pictures[found] = Picture(
         name=found,
         read=partial(store.read, found),
-        boxes=tuple(boxes.get(image.get("id"), ())),
-        frame=size if all(size) else None,
+        boxes=tuple(own or ()),
+        frame=frame_of(image.get("width"), image.get("height")),
         part=part_of(found) or part_of(name),
     )

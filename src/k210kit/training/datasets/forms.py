@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from k210kit.errors import InputError
 
+from .foreign import foreign_export, tell_unread_pictures
 from .records import Dataset, Findings, Part, Picture, Task, tidy_label
 from .store import Store, is_picture, open_store
 
@@ -37,7 +38,7 @@ class Form:
 
 FORMS: dict[str, Form] = {}
 # most particular first: a folder per class is what is left
-_ORDER = ("tfrecord", "coco", "labelme", "voc", "yolo", "csv", "folders")
+_ORDER = ("tfrecord", "coco", "labelme", "cvat", "voc", "yolo", "csv", "folders")
 
 
 def form(name: str, title: str, recognises: Callable[[Store], bool]) -> Callable[[Reader], Reader]:
@@ -76,8 +77,11 @@ def read_dataset(path: Path, *, task: Task | None = None, form_name: str | None 
     if form_name is not None and form_name not in FORMS:
         raise InputError(f"There is no data set form {form_name!r}. Known: {', '.join(FORMS)}.")
     known = [FORMS[form_name]] if form_name else [FORMS[n] for n in _ORDER if FORMS[n].recognises(store)]
+    if (not known or known[0].name == "folders") and (foreign := foreign_export(store)):
+        raise InputError(f"{path}: {foreign}")
     if not known:
         raise InputError(_nothing_known(path, store))
+    tell_unread_pictures(store, findings)
     chosen = known[0]
     read = chosen.read(store, findings)
     pictures = [p if p.part else replace(p, part=part_of(p.name)) for p in read.pictures]

@@ -12,7 +12,7 @@ from typing import Any
 from k210kit.errors import InputError
 
 from .forms import Read, form
-from .records import Box, Findings, Picture, tidy_label
+from .records import Box, Findings, Picture, frame_of, tidy_label
 from .store import PictureIndex, Store, text_of
 from .voc import label_list, unannotated
 
@@ -45,8 +45,8 @@ def read_labelme(store: Store, findings: Findings) -> Read:
         if body["shapes"] and not boxes:
             findings.error(name, "has no usable shape left, so its picture is left out")
             continue
-        size = (float(body.get("imageWidth") or 0), float(body.get("imageHeight") or 0))
-        pictures[title] = Picture(name=title, read=read, boxes=tuple(boxes), frame=size if all(size) else None)
+        frame = frame_of(body.get("imageWidth"), body.get("imageHeight"))
+        pictures[title] = Picture(name=title, read=read, boxes=tuple(boxes), frame=frame)
     return Read(
         pictures=[*pictures.values(), *unannotated(store, index, set(pictures), findings)], labels=label_list(store)
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["Box", "Dataset", "Finding", "Findings", "Level", "Part", "Picture", "Task", "tidy_label"]
+__all__ = ["Box", "Dataset", "Finding", "Findings", "Level", "Part", "Picture", "Task", "frame_of", "tidy_label"]
 
 Task = Literal["classify", "detect"]
 Part = Literal["train", "validation", "test"]
@@ -89,3 +90,12 @@ class Dataset:
 def tidy_label(text: str) -> str:
     """One spelling per label: composed Unicode (zips from a Mac hold decomposed letters), no spaces around it."""
     return unicodedata.normalize("NFC", text).strip()
+
+
+def frame_of(width: Any, height: Any) -> tuple[float, float] | None:  # Any: what an annotation file says
+    """The size that an annotation gives its picture; None unless both sides are positive numbers."""
+    try:
+        sides = float(width), float(height)
+    except (TypeError, ValueError):
+        return None
+    return sides if all(math.isfinite(side) and side > 0 for side in sides) else None

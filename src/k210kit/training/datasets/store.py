@@ -16,7 +16,7 @@ from .records import Findings
 
 __all__ = ["PICTURE_SUFFIXES", "PictureIndex", "Store", "is_picture", "open_store", "text_of"]
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 _MOST_FILES = 1_000_000
 _MOST_BYTES_OF_ONE = 1 << 30
 _MOST_TEXT_BYTES = 1 << 29

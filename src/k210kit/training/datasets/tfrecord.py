@@ -30,37 +30,39 @@ def _recognises(store: Store) -> bool:
 def read_tfrecords(store: Store, findings: Findings) -> Read:
     """Every example of every record file; the names come from the examples, the order from tf_label_map.pbtxt."""
     pictures: dict[str, Picture] = {}
+    listed = _label_map(store)
     for name in store.names:
         if not name.lower().endswith((".tfrecord", ".tfrecords", ".record")):
             continue
         try:
             for number, example in enumerate(examples(store.read(name), name)):
-                picture = _picture(example, f"{name}#{number}", findings)
+                picture = _picture(example, f"{name}#{number}", listed, findings)
                 if picture is not None and picture.name in pictures:
                     findings.error(name, f"holds {picture.name} a second time; the first one is used")
                 elif picture is not None:
                     pictures[picture.name] = picture
         except FormatError as error:
             findings.error(name, f"the rest of the file is left out: {error}")
-    return Read(pictures=list(pictures.values()), labels=_label_map(store))
+    return Read(pictures=list(pictures.values()), labels=[listed[number] for number in sorted(listed)] or None)
 
 
-def _label_map(store: Store) -> list[str] | None:
+def _label_map(store: Store) -> dict[int, str]:
+    """The names of the class numbers, from the first *.pbtxt; empty if there is none."""
     for name in store.names:
         if name.lower().endswith(".pbtxt"):
             items = re.findall(r"item\s*\{(.*?)\}", text_of(store, name), flags=re.DOTALL)
             rows = [(re.search(r"id:\s*(\d+)", i), re.search(r"name:\s*['\"](.*?)['\"]", i)) for i in items]
-            return [label for _, label in sorted((int(n[1]), tidy_label(t[1])) for n, t in rows if n and t)]
-    return None
+            return {int(n[1]): tidy_label(t[1]) for n, t in rows if n and t}
+    return {}
 
 
-def _picture(example: dict[str, Feature], where: str, findings: Findings) -> Picture | None:
+def _picture(example: dict[str, Feature], where: str, listed: dict[int, str], findings: Findings) -> Picture | None:
     encoded = example.get("image/encoded") or [b""]
     data = encoded[0]
     if not isinstance(data, bytes) or not data:
         findings.error(where, "holds no picture")
         return None
-    names = [v.decode(errors="replace") for v in example.get("image/object/class/text", []) if isinstance(v, bytes)]
+    names = _names(example, "image/object/class", listed)
     sides = [
         [float(v) for v in example.get(f"image/object/bbox/{key}", [])] for key in ("xmin", "ymin", "xmax", "ymax")
     ]
@@ -73,7 +75,15 @@ def _picture(example: dict[str, Feature], where: str, findings: Findings) -> Pic
     )
     title = example.get("image/filename") or [b""]
     name = title[0].decode(errors="replace") if isinstance(title[0], bytes) and title[0] else where
-    return Picture(name=name, read=partial(bytes, data), boxes=boxes, frame=(1.0, 1.0))
+    whole = _names(example, "image/class", listed)
+    label = tidy_label(whole[0]) if whole and not boxes else None
+    return Picture(name=name, read=partial(bytes, data), label=label, boxes=boxes, frame=(1.0, 1.0))
+
+
+def _names(example: dict[str, Feature], key: str, listed: dict[int, str]) -> list[str]:
+    """Class names, from the texts or else from the numbers and the label map."""
+    texts = [v.decode(errors="replace") for v in example.get(f"{key}/text", []) if isinstance(v, bytes)]
+    return texts or [listed.get(v, str(v)) for v in example.get(f"{key}/label", []) if isinstance(v, int)]
 
 
 def examples(data: bytes, name: str) -> Iterator[dict[str, Feature]]:
@@ -87,7 +97,10 @@ def examples(data: bytes, name: str) -> Iterator[dict[str, Feature]]:
             raise FormatError("not a TFRecord: the checksum of the length is wrong", field=name, offset=at)
         if at + 16 + length > len(data):
             raise FormatError(f"the file ends within a record of {length:,} bytes", field=name, offset=at)
-        yield _example(memoryview(data)[at + 12 : at + 12 + length])
+        try:
+            yield _example(memoryview(data)[at + 12 : at + 12 + length])
+        except (struct.error, UnicodeDecodeError) as error:
+            raise FormatError(f"a tf.train.Example is damaged ({error})", field=name, offset=at) from error
         at += 16 + length
 
 

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 from k210kit.errors import InputError
 
 from .forms import Read, form
-from .records import Box, Findings, Picture, tidy_label
+from .records import Box, Findings, Picture, frame_of, tidy_label
 from .store import PictureIndex, Store, text_of
 
-__all__ = ["label_list", "read_voc", "unannotated"]
+__all__ = ["label_list", "parsed_xml", "read_voc", "unannotated"]
 
 _BACKGROUND = {"background", "backgrounds", "negative", "negatives", "none", "empty"}
 _LABEL_FILES = {"labels.txt", "classes.txt", "obj.names", "label.txt", "class.txt", "predefined_classes.txt"}
@@ -22,7 +22,7 @@ _LABEL_FILES = {"labels.txt", "classes.txt", "obj.names", "label.txt", "class.tx
 
 def _recognises(store: Store) -> bool:
     tried = [name for name in store.names if name.lower().endswith(".xml")][:5]
-    return any("<annotation" in text_of(store, name)[:4000] for name in tried)
+    return any(re.search(r"<annotation\b", text_of(store, name)[:4000]) for name in tried)
 
 
 @form("voc", "Pascal VOC", _recognises)
@@ -64,13 +64,9 @@ def unannotated(store: Store, index: PictureIndex, used: set[str], findings: Fin
 
 def _one(store: Store, name: str, index: PictureIndex, listed: list[str] | None, findings: Findings) -> Picture | None:
     try:
-        text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text_of(store, name))
-        if "<!ENTITY" in text or "<!DOCTYPE" in text:
-            findings.error(name, "declares XML entities, which no annotation needs; it is left out")
-            return None
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, InputError) as error:
-        findings.error(name, f"is not readable XML: {error}")
+        root = parsed_xml(text_of(store, name))
+    except InputError as error:
+        findings.error(name, str(error))
         return None
     wanted = (root.findtext("filename") or "").strip()
     found = (index.find(wanted, beside=name) if wanted else None) or index.beside(name)
@@ -78,12 +74,26 @@ def _one(store: Store, name: str, index: PictureIndex, listed: list[str] | None,
         findings.error(name, f"annotates {wanted or 'an unnamed picture'}, which is not there")
         return None
     boxes = [box for item in root.iter("object") if (box := _box(item, name, listed, findings))]
-    width, height = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
-    frame = (width, height) if width and height else None
     if root.find("object") is not None and not boxes:
         findings.error(name, "has no usable box left, so its picture is left out")
         return None
-    return Picture(name=found, read=partial(store.read, found), boxes=tuple(boxes), frame=frame)
+    return Picture(
+        name=found,
+        read=partial(store.read, found),
+        boxes=tuple(boxes),
+        frame=frame_of(root.findtext("size/width"), root.findtext("size/height")),
+    )
+
+
+def parsed_xml(text: str) -> ElementTree.Element:
+    """The root of an XML file without entities, which could be made to grow without end; else an `InputError`."""
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    if "<!ENTITY" in text or "<!DOCTYPE" in text:
+        raise InputError("declares XML entities, which no annotation needs; it is left out")
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InputError(f"is not readable XML: {error}") from error
 
 
 def _box(item: ElementTree.Element, name: str, listed: list[str] | None, findings: Findings) -> Box | None:

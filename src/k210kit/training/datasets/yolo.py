@@ -47,8 +47,10 @@ def read_yolo(store: Store, findings: Findings) -> Read:
         used[picture] = Picture(name=picture, read=partial(store.read, picture), boxes=tuple(boxes), frame=(1.0, 1.0))
     stems = {PurePosixPath(name).stem for name in store.names if name.lower().endswith(".txt")}
     bare = [name for name in index.names if name not in used and PurePosixPath(name).stem not in stems]
-    if bare:
-        findings.note(bare[0], f"and {len(bare) - 1} more have no text file and count as background pictures")
+    for name in bare:
+        findings.note(name, "has no text file and counts as a background picture")
+    if names is None:
+        findings.warning(store.title, "has no data.yaml, classes.txt or obj.names, so the classes are called by number")
     pictures = [*used.values(), *(Picture(name=name, read=partial(store.read, name)) for name in bare)]
     return Read(pictures=pictures, labels=names)
 
@@ -90,6 +92,10 @@ def _names(store: Store) -> list[str] | None:
         flat = re.search(r"^names:\s*\[(.*?)\]", text, flags=re.MULTILINE | re.DOTALL)
         if flat:
             return [tidy_label(part.strip().strip("'\"")) for part in flat[1].split(",") if part.strip()]
+        inline = re.search(r"^names:\s*\{(.*?)\}", text, flags=re.MULTILINE | re.DOTALL)
+        if inline:
+            pairs = [part.split(":", 1) for part in inline[1].split(",") if ":" in part]
+            return [tidy_label(label.strip().strip("'\"")) for _, label in pairs]
         block = re.search(r"^names:\s*\n((?:[ \t]*(?:-|\d+:)[^\n]*\n?)+)", text, flags=re.MULTILINE)
         if block:
             rows = [re.sub(r"^\s*(-|\d+:)\s*", "", row) for row in block[1].splitlines()]
