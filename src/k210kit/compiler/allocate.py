@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from k210kit.compiler.program import Buffer, ConcatStep, Program
+from k210kit.compiler.program import Buffer, ConcatStep, Program, ViewStep
 from k210kit.kmodel import memory
 
-__all__ = ["Block", "Placement", "allocate", "kpu_lines", "place"]
+__all__ = ["Block", "Placement", "alive_lines", "allocate", "kpu_lines", "place"]
 
 _MAIN_ALIGN = 8  # the KPU sends whole 64-bit words
 
@@ -29,7 +29,10 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Addresses of all buffers: lines in KPU memory, bytes in main memory; and the peaks of both."""
+    """Addresses of all buffers: lines in KPU memory, bytes in main memory; and the peaks of both.
+
+    `lives`: the first and last step at which each buffer is alive, parts of other buffers left out.
+    """
 
     kpu: dict[str, int]
     main: dict[str, int]
@@ -46,9 +49,21 @@ def kpu_lines(buffer: Buffer) -> int:
     return memory.lines(width, height, channels)
 
 
+def alive_lines(program: Program, placement: Placement, step: int) -> int:
+    """Lines of KPU memory that are in use while a step runs."""
+    return sum(
+        kpu_lines(program.buffers[name])
+        for name, (first, last) in placement.lives.items()
+        if first <= step <= last and program.buffers[name].kind == "kpu"
+    )
+
+
 def allocate(program: Program) -> Placement:
     """Place every buffer of a program."""
     lives = _lives(program)
+    views = [step for step in program.steps if isinstance(step, ViewStep)]
+    for view in views:
+        del lives[view.target]
     aliases = _aliases(program)
     kpu_blocks, inside = _runs(program, lives)
     kpu, kpu_peak = place(kpu_blocks)
@@ -61,7 +76,16 @@ def allocate(program: Program) -> Placement:
     for name, source in aliases.items():
         main[name] = main[source]
     addresses = {name: kpu[run] + offset for name, (run, offset) in inside.items()}
+    for view in views:
+        addresses[view.target] = addresses[view.source] + _offset(program.buffers[view.source], view)
     return Placement(kpu=addresses, main=main, kpu_lines=kpu_peak, main_bytes=main_peak, lives=lives)
+
+
+def _offset(source: Buffer, view: ViewStep) -> int:
+    """Lines from the start of a map to a part of it."""
+    _, height, width = source.shape
+    group = view.first // memory.channels_per_line(width)
+    return group * memory.channel_lines(width, height) + view.top * memory.row_lines(width)
 
 
 def _aliases(program: Program) -> dict[str, str]:
@@ -85,6 +109,9 @@ def _lives(program: Program) -> dict[str, tuple[int, int]]:
     aliases = _aliases(program)
     for name, source in aliases.items():
         last[source] = max(last[source], last.get(name, 0))
+    for step in reversed(program.steps):
+        if isinstance(step, ViewStep):
+            last[step.source] = max(last[step.source], last[step.target])
     return {name: (first[name], last[name]) for name in first}
 
 

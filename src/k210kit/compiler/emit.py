@@ -107,6 +107,9 @@ class _Emitter:
             )
         )
 
+    def view(self, step: steps.ViewStep) -> None:
+        """No layer."""
+
     def upload(self, step: steps.UploadStep) -> None:
         channels, height, width = self.shape(step.target.buffer)
         self.layers.append(
@@ -327,6 +330,7 @@ class _Emitter:
 
 _EMITTERS: dict[type[Step], Callable[..., None]] = {
     steps.ConvStep: _Emitter.conv,
+    steps.ViewStep: _Emitter.view,
     steps.UploadStep: _Emitter.upload,
     steps.AddPaddingStep: _Emitter.add_padding,
     steps.RemovePaddingStep: _Emitter.remove_padding,

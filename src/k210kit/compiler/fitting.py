@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from k210kit.compiler.allocate import allocate, kpu_lines
+from k210kit.compiler.allocate import alive_lines, allocate
 from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.lowering import lower
 from k210kit.compiler.ops import Concat
@@ -72,7 +72,7 @@ def _best_cut(
     placement = allocate(program)
     made = {node.output for node in chain}
     steps = {k for k, step in enumerate(program.steps) if step.node.output in made}
-    at_peak = {k for k in steps if _alive(program, placement.lives, k) > peak * 9 // 10}
+    at_peak = {k for k in steps if alive_lines(program, placement, k) > peak * 9 // 10}
     if not at_peak:
         return None
     best: tuple[Graph, Program, int] | None = None
@@ -87,14 +87,6 @@ def _best_cut(
         if lines <= enough:
             break
     return best
-
-
-def _alive(program: Program, lives: dict[str, tuple[int, int]], step: int) -> int:
-    return sum(
-        kpu_lines(buffer)
-        for name, buffer in program.buffers.items()
-        if buffer.kind == "kpu" and name in lives and lives[name][0] <= step <= lives[name][1]
-    )
 
 
 def _chains(graph: Graph) -> Iterator[list[Node]]:

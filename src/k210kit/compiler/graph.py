@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from k210kit.compiler.ops import (
     Add,
     AveragePool,
@@ -36,7 +39,7 @@ from k210kit.compiler.ops import (
 )
 from k210kit.errors import FormatError
 
-__all__ = ["Graph", "Node", "Output", "Shape", "elements", "shape_of", "window_count"]
+__all__ = ["Graph", "Node", "Output", "Shape", "elements", "shape_of", "window_count", "window_of"]
 
 Shape = tuple[int, ...]  # (channels, height, width) or (elements,)
 
@@ -119,6 +122,18 @@ def elements(shape: Shape) -> int:
     for size in shape:
         count *= size
     return count
+
+
+def window_of(index: NDArray[np.int64], source: Shape, shape: Shape) -> tuple[int, int] | None:
+    """Top and left of the window of all channels that a rearrangement is; None if it is none."""
+    if len(source) != 3 or len(shape) != 3 or shape[0] != source[0] or not index.size:
+        return None
+    top, left = divmod(int(index[0]), source[2])
+    if top < 0 or top + shape[1] > source[1] or left + shape[2] > source[2]:
+        return None
+    positions = np.arange(elements(source), dtype=np.int64).reshape(source)
+    window = positions[:, top : top + shape[1], left : left + shape[2]]
+    return (top, left) if np.array_equal(window.reshape(-1), index) else None
 
 
 def window_count(size: int, kernel: int, stride: int, before: int, after: int, dilation: int = 1) -> int:

@@ -38,6 +38,7 @@ __all__ = [
     "UploadStep",
     "VectorKind",
     "VectorStep",
+    "ViewStep",
 ]
 
 Kind = Literal["kpu", "bytes", "floats"]
@@ -100,6 +101,26 @@ class ConvStep(Step):
 
     def writes(self) -> tuple[str, ...]:
         return (self.output, self.main) if self.main else (self.output,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewStep(Step):
+    """Part of a map in KPU memory under a name of its own; no layer of the kmodel.
+
+    The part begins at channel `first`, the first of a line, and row `top`, and is as large as `target`. It has whole
+    lines of channels only if it has all rows, and its rows take as many lines as those of the map.
+    """
+
+    source: str
+    target: str
+    first: int = 0
+    top: int = 0
+
+    def reads(self) -> tuple[str, ...]:
+        return (self.source,)
+
+    def writes(self) -> tuple[str, ...]:
+        return (self.target,)
 
 
 @dataclass(frozen=True, kw_only=True)

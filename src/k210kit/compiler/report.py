@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from k210kit.compiler.allocate import Placement, kpu_lines
+from k210kit.compiler.allocate import Placement, alive_lines
 from k210kit.compiler.emit import Emitted
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.program import ConvStep, Program
@@ -110,7 +110,7 @@ def make_report(
                 utilisation=round(cost.macs / (cost.cycles * _MACS_PER_CYCLE), 4) if on_kpu and cost.cycles else 0.0,
                 bytes=size,
                 shape=program.buffers[target].shape,
-                kpu_memory_bytes=_alive(program, placement, places[id(step)]),
+                kpu_memory_bytes=alive_lines(program, placement, places[id(step)]) * KPU_LINE_BYTES,
                 alive_until=last.get(target, len(kmodel.layers)),
                 snr_db=round(snr[target], 2) if isinstance(step, ConvStep) and target in snr else None,
             )
@@ -141,15 +141,6 @@ def _last_layers(program: Program, emitted: Emitted) -> dict[str, int]:
         for name in step.reads():
             numbers[name] = k
     return numbers
-
-
-def _alive(program: Program, placement: Placement, place: int) -> int:
-    lines = 0
-    for name, buffer in program.buffers.items():
-        if buffer.kind == "kpu" and name in placement.lives:
-            first, last = placement.lives[name]
-            lines += kpu_lines(buffer) if first <= place <= last else 0
-    return lines * KPU_LINE_BYTES
 
 
 def as_text(report: Report, written: Path) -> list[str]:

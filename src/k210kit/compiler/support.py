@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from k210kit.compiler.allocate import Placement, kpu_lines
+from k210kit.compiler.allocate import Placement, alive_lines
 from k210kit.compiler.graph import Graph, Shape, elements
 from k210kit.compiler.ops import Foreign
 from k210kit.compiler.program import ConvStep, Program
@@ -164,18 +164,8 @@ def memory_findings(graph: Graph, program: Program, placement: Placement) -> lis
 
 def _peak(program: Program, placement: Placement) -> tuple[ConvStep, int]:
     """The convolution at which most lines are alive, and how many."""
-
-    def alive(k: int) -> int:
-        return sum(
-            kpu_lines(buffer)
-            for name, buffer in program.buffers.items()
-            if buffer.kind == "kpu"
-            and name in placement.lives
-            and placement.lives[name][0] <= k <= placement.lives[name][1]
-        )
-
-    steps = [(alive(k), k, step) for k, step in enumerate(program.steps) if isinstance(step, ConvStep)]
-    lines, _, step = max(steps, key=lambda row: row[0])
+    convs = [(k, step) for k, step in enumerate(program.steps) if isinstance(step, ConvStep)]
+    lines, _, step = max(((alive_lines(program, placement, k), -k, step) for k, step in convs), key=lambda row: row[:2])
     return step, lines
 
 

@@ -92,7 +92,8 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
         kernel = op.weights[:, :, rows.taps[0], columns.taps[0]]
         weights = kernel[:, 0, None, None] if depthwise else kernel[:, :, None, None]
         return [replace(node, op=KpuConv(weights=np.ascontiguousarray(weights), bias=op.bias, depthwise=depthwise))]
-    before, node, (rows, columns) = _grown(node, (rows, columns), depthwise)
+    dealt = not depthwise and _direct(op, rows, columns, depthwise) is None
+    before, node, (rows, columns) = _grown(node, (rows, columns), dealt)
     sizes = (shape[0], rows.size, columns.size)
     direct = _direct(op, rows, columns, depthwise)
     if direct is not None:
@@ -113,11 +114,11 @@ def _ungrouped(op: Conv) -> Conv:
     return replace(op, weights=weights, groups=1)
 
 
-def _grown(node: Node, axes: tuple[_Axis, _Axis], depthwise: bool) -> tuple[list[Node], Node, tuple[_Axis, _Axis]]:
+def _grown(node: Node, axes: tuple[_Axis, _Axis], dealt: bool) -> tuple[list[Node], Node, tuple[_Axis, _Axis]]:
     """Add zeros behind (by the CPU) where the KPU would make too few pixels, or deal out too few."""
     behind = [max(0, a.out * a.stride - a.size) for a in axes]
     for k, a in enumerate(axes):
-        if not depthwise and a.stride == 2 and a.size % 2 and a.highest > 1:
+        if dealt and a.stride == 2 and a.size % 2 and a.highest > 1:
             behind[k] = max(behind[k], 1)
     if not any(behind):
         return [], node, axes
@@ -149,7 +150,8 @@ def _direct(op: Conv, rows: _Axis, columns: _Axis, depthwise: bool) -> KpuConv |
             return None
         first.append(int(later))
         taps.append({offset - int(later): tap for offset, tap in a.taps.items()})
-    if any(first) and not depthwise and op.weights.shape[1] <= _DEAL_AT_ONCE:
+    even = rows.size % 2 == columns.size % 2 == 0
+    if any(first) and even and not depthwise and op.weights.shape[1] <= _DEAL_AT_ONCE:
         return None  # dealing needs much less memory than every pixel of the result
     weights = _placed(op.weights, taps[0], taps[1])
     return KpuConv(

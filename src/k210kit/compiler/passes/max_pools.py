@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from k210kit.compiler.graph import Graph, Node, Shape
+from k210kit.compiler.graph import Graph, Node, Shape, shape_of, window_of
 from k210kit.compiler.ops import Gather, MaxPool, Op, Padding
 from k210kit.compiler.passes.pick_by_shift import moved_copy
 from k210kit.compiler.stages import POOL_MAX_2X2, POOL_MAX_STRIDE_1
@@ -35,6 +35,7 @@ def max_pools(graph: Graph) -> Graph:
     graph = graph.with_nodes(_over_smaller(graph))
     nodes: list[Node] = []
     for node in graph.nodes:
+        node = _over_whole(node, graph)
         if isinstance(node.op, MaxPool) and _can(node.op, graph.shapes[node.inputs[0]], graph.shapes[node.output]):
             nodes += _chain(node, node.op, graph.shapes[node.inputs[0]], graph.shapes[node.output])
         else:
@@ -62,6 +63,19 @@ def _over_smaller(graph: Graph) -> list[Node]:
                 node = replace(node, op=replace(op, kernel=(size, size), padding=padding), inputs=(nearest.output,))
         nodes.append(node)
     return nodes
+
+
+def _over_whole(node: Node, graph: Graph) -> Node:
+    """A pool of a window that begins at the upper left, reading the whole map where that gives the same."""
+    op, before = node.op, graph.makers.get(node.inputs[0])
+    if not isinstance(op, MaxPool) or before is None or not isinstance(before.op, Gather) or len(before.inputs) != 1:
+        return node
+    whole, inside = graph.shapes[before.inputs[0]], before.op.shape
+    if window_of(before.op.index, whole, inside) != (0, 0) or op.padding.bottom or op.padding.right:
+        return node
+    over = replace(node, inputs=before.inputs)
+    same = shape_of(over, [whole]) == graph.shapes[node.output]
+    return over if same else node
 
 
 def _centred(op: Op) -> bool:

@@ -46,6 +46,7 @@ FINISHING: tuple[Pass, ...] = (
     lower_gates,
     fit_convolutions,
     max_pools,
+    hoist_curves,
     fuse_layers,
     pick_by_shift,
     merge_gathers,

@@ -20,6 +20,7 @@ from k210kit.compiler.program import (
     ResizeStep,
     Step,
     UploadStep,
+    ViewStep,
 )
 from k210kit.compiler.quantize.integers import LayerIntegers
 from k210kit.compiler.quantize.scales import Scale
@@ -67,6 +68,10 @@ class ByteRun:
         if isinstance(step, UploadStep | AddPaddingStep | RemovePaddingStep):
             if step.source in self.alive:
                 self.alive[step.target.buffer] = self.alive[step.source]
+        elif isinstance(step, ViewStep):
+            channels, height, width = self.program.buffers[step.target].shape
+            whole = self.alive[step.source][:, step.first : step.first + channels]
+            self.alive[step.target] = whole[:, :, step.top : step.top + height, :width]
         elif isinstance(step, QuantizeStep) and value is not None:
             scale = self.scales[step.target.buffer]
             form = (1, -1, *([1] * (value.ndim - 2)))

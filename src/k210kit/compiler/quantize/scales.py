@@ -30,6 +30,7 @@ from k210kit.compiler.program import (
     ResizeStep,
     Step,
     UploadStep,
+    ViewStep,
 )
 from k210kit.compiler.quantize.calibrate import Statistics
 from k210kit.compiler.stages import KpuConv
@@ -107,6 +108,10 @@ class _Choice:
                 self.scales[step.output] = self._of_conv(step)
                 if step.main:
                     self.scales[step.main] = self.scales[step.output]
+            elif isinstance(step, ViewStep):
+                whole, channels = self.scales[step.source], self.program.buffers[step.target].shape[0]
+                part = slice(step.first, step.first + channels)
+                self.scales[step.target] = Scale(step=whole.step[part], zero=whole.zero[part])
             elif isinstance(step, UploadStep | AddPaddingStep | RemovePaddingStep | MaxPoolStep | ResizeStep):
                 if step.source in self.scales:
                     self.scales[step.target.buffer] = self.scales[step.source]
@@ -218,6 +223,8 @@ class _Choice:
     def _mixes_channels(self, name: str) -> bool:
         """Whether the CPU rearranges this map so that channels of ours become parts of one channel."""
         for step in self.readers.get(name, []):
+            if isinstance(step, ViewStep) and self._mixes_channels(step.target):
+                return True
             if (
                 isinstance(step, ConvStep)
                 and copied_channels(step.op) is not None
