@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,14 @@ def test_a_lost_board_leaves_with_2_and_says_how_to_go_on(tmp_path: Path) -> Non
     failed = k210kit(*arguments, "--fault", "unplug_after=100000")
     assert failed.returncode == 2
     assert "--resume-at 0x310000" in failed.stderr
-    assert k210kit(*arguments, "--resume-at", "0x310000").returncode == 0
+    (told,) = (line for line in failed.stderr.splitlines() if line.startswith("to go on: "))
+    program, *words = shlex.split(told.removeprefix("to go on: "))
+    assert (program, words) == ("k210kit", [*arguments, "--resume-at", "0x310000"])
+    again = k210kit(*words, "--fault=unplug_after=100000")
+    assert again.returncode == 2
+    assert again.stderr.count("to go on: ") == 1
+    assert "--resume-at 0x320000" in again.stderr
+    assert k210kit(*arguments, "--resume-at", "0x320000").returncode == 0
     assert image.read_bytes()[0x300000:].startswith(model.read_bytes())
 
 

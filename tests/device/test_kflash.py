@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
+from benchmarks.flashing import BOARDS, kit, wire_limit
+from benchmarks.flashing import kflash as published
 
+from k210kit.device import FlashFile, plan_flash
 from k210kit.device.boards import SEQUENCES
-from k210kit.device.flash_chip import INSTANT, FlashChip
+from k210kit.device.flash_chip import INSTANT, FlashChip, FlashTiming
 from k210kit.device.virtual import PtyBoard, VirtualPort
 from k210kit.package import Kfpkg, KfpkgFile, wrap, write_kfpkg
 
@@ -78,3 +82,17 @@ def test_kflash_finds_each_kind_of_reset_by_itself(kind: str, package: Path, mon
     flasher = kflash.KFlash()
     flasher.process(terminal=False, dev="virtual", baudrate=1_500_000, file=str(package), noansi=True)
     expect_image(chip)
+
+
+@pytest.mark.parametrize(("timing", "crc"), [row[1:] for row in BOARDS], ids=[row[0] for row in BOARDS])
+def test_the_kit_is_not_slower_than_kflash_on_the_same_board(timing: FlashTiming, crc: float) -> None:
+    plan = plan_flash([FlashFile(name="p", address=0, data=wrap(random.Random(3).randbytes(1_000_000)))])
+    seconds, _ = kit(plan, timing, crc)
+    theirs, _ = published(plan, timing, crc)
+    assert seconds <= theirs
+
+
+def test_where_only_the_wire_takes_time_98_percent_of_it_are_used() -> None:
+    plan = plan_flash([FlashFile(name="p", address=0, data=wrap(random.Random(3).randbytes(1_000_000)))])
+    _, timing, crc = next(row for row in BOARDS if row[0] == "board that needs no time")
+    assert kit(plan, timing, crc)[1] > 0.98 * wire_limit(plan)

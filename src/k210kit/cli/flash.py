@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +19,7 @@ from k210kit.device import (
     FlashOptions,
     FlashPlan,
     SystemPorts,
+    Unfinished,
     board,
     flash,
     flash_image,
@@ -77,13 +80,29 @@ def flash_files(
     virtual = port is not None and port.startswith(VIRTUAL_PREFIX)
     if fault and not virtual:
         raise InputError("--fault is for a pretend board: --port virtual:FLASH.bin.")
-    with progress("flashing") as told:
-        if port is not None and virtual:
-            image = Path(port.removeprefix(VIRTUAL_PREFIX))
-            result = flash_image(plan, image, options, faults=parse_faults(fault or []), told=told, event=note)
-        else:
-            result = flash(plan, SystemPorts(wanted=port), flash_program, options, told, note)
+    try:
+        with progress("flashing") as told:
+            if port is not None and virtual:
+                image = Path(port.removeprefix(VIRTUAL_PREFIX))
+                result = flash_image(plan, image, options, faults=parse_faults(fault or []), told=told, event=note)
+            else:
+                result = flash(plan, SystemPorts(wanted=port), flash_program, options, told, note)
+    except Unfinished as stopped:
+        note(f"to go on: {_command_from(stopped.resume_at, sys.argv[1:])}")
+        raise
     show(result, as_json=json, text=_text(plan, result))
+
+
+def _command_from(address: int, arguments: list[str]) -> str:
+    """The command that was given, with another --resume-at; a pretend board's faults are not asked for again."""
+    kept, skip = [], False
+    for word in arguments:
+        name, mark, _ = word.partition("=")
+        if skip or name in ("--resume-at", "--fault"):
+            skip = not skip and not mark
+            continue
+        kept.append(word)
+    return shlex.join(["k210kit", *kept, "--resume-at", f"0x{address:X}"])
 
 
 def _text(plan: FlashPlan, result: Flashed) -> list[Any]:  # Any: whatever rich can render

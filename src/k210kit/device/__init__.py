@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .boards import BOARDS, Board, board
 from .flash_chip import FlashChip
-from .flasher import DEFAULT_BAUD, Flashed, FlashOptions, SystemPorts, flash
+from .flasher import DEFAULT_BAUD, Flashed, FlashOptions, SystemPorts, Unfinished, flash
 from .image_file import VIRTUAL_PREFIX, flash_image, parse_faults
 from .plan import FlashFile, FlashPlan, plan_flash, read_files
 from .serial_port import FoundPort, Port, PortLost, find_ports, open_port
@@ -27,6 +27,7 @@ __all__ = [
     "PortLost",
     "PtyBoard",
     "SystemPorts",
+    "Unfinished",
     "VirtualPort",
     "VirtualSource",
     "board",

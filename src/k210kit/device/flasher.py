@@ -24,7 +24,7 @@ from .plan import Block, FlashPlan
 from .serial_port import FoundPort, Port, PortLost, choose_port, find_ports, open_port
 from .session import OutOfStep, Session, WriteFailed
 
-__all__ = ["DEFAULT_BAUD", "SPEEDS", "FlashOptions", "Flashed", "Flasher", "PortSource", "Told", "flash"]
+__all__ = ["DEFAULT_BAUD", "SPEEDS", "FlashOptions", "Flashed", "Flasher", "PortSource", "Told", "Unfinished", "flash"]
 
 SPEEDS = (1_500_000, 921_600, 460_800, 230_400, 115_200)
 DEFAULT_BAUD = SPEEDS[0]
@@ -38,6 +38,14 @@ VERIFIED_BY = (
     "the board checked the CRC-32 of every block before writing it and answered when the chip was done; "
     "the K210's flash program cannot read the flash back"
 )
+
+
+class Unfinished(DeviceError):
+    """A flashing that stopped half-way; `resume_at` is the flash address to go on at with `FlashOptions`."""
+
+    def __init__(self, message: str, *, resume_at: int) -> None:
+        self.resume_at = resume_at
+        super().__init__(message)
 
 
 class Told(Protocol):
@@ -265,12 +273,15 @@ class Flasher:
 
     def _given_up(self, error: DeviceError) -> DeviceError:
         left = [block for block in self._plan.blocks if block.number not in self._done]
+        if not left:
+            return DeviceError(f"All {self._plan.size:,} bytes are written. {error} Press RESET, or plug the board in.")
         done = sum(block.size for block in self._plan.blocks if block.number in self._done)
-        where = f"0x{left[0].address:X}" if left else "the end"
-        return DeviceError(
-            f"Not finished: {done:,} of {self._plan.size:,} bytes are written. {error} The block at {where} may be "
-            f"half written. Check cable and power, then run the same command with --resume-at {where} "
-            "(or without it, to write everything again)."
+        resume_at = left[0].address
+        return Unfinished(
+            f"Not finished: {done:,} of {self._plan.size:,} bytes are written. {error} The block at 0x{resume_at:X} "
+            f"may be half written. Check cable and power, then run the same command with --resume-at 0x{resume_at:X} "
+            "(or without it, to write everything again).",
+            resume_at=resume_at,
         )
 
     # -- writing

@@ -22,7 +22,7 @@ from k210kit.errors import DeviceError
 from .boards import SEQUENCES, Wiring
 from .clock import ModelClock
 from .flash_chip import FlashChip
-from .pretend_rom import Mode, PretendBoard
+from .pretend_rom import CRC_SECONDS_PER_BYTE, Mode, PretendBoard
 from .serial_port import FoundPort
 
 __all__ = ["NO_FAULTS", "Faults", "PtyBoard", "VirtualPort", "VirtualSource"]
@@ -61,8 +61,11 @@ class VirtualPort:
     def __init__(
         self, chip: FlashChip, *, wiring: Wiring = SEQUENCES["dan"].wiring, faults: Faults = NO_FAULTS,
         clock: ModelClock | None = None, baudrate: int = 115_200, timeout: float | None = 0.1, name: str = "virtual",
+        crc_seconds_per_byte: float = CRC_SECONDS_PER_BYTE,
     ) -> None:  # fmt: skip
-        self.board = PretendBoard(chip, wiring=wiring, cut_in_write=faults.cut_in_write)
+        self.board = PretendBoard(
+            chip, wiring=wiring, cut_in_write=faults.cut_in_write, crc_seconds_per_byte=crc_seconds_per_byte
+        )
         self.clock = clock or ModelClock()
         self.faults = faults
         self.name = self.port = name
