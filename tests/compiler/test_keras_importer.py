@@ -14,6 +14,7 @@ keras = pytest.importorskip("keras", reason="the extra 'train' is not installed:
 from k210kit.compiler import evaluate  # noqa: E402
 from k210kit.compiler.importers.keras import read_keras  # noqa: E402
 from k210kit.compiler.ops import Foreign  # noqa: E402
+from k210kit.compiler.refusals import REFUSALS  # noqa: E402
 from k210kit.errors import FormatError  # noqa: E402
 from tests.fuzz.mutations import damaged  # noqa: E402
 
@@ -98,11 +99,14 @@ def test_layers_keep_the_users_names(tmp_path: Path) -> None:
 
 def test_a_layer_without_counterpart_is_kept_with_the_reason(tmp_path: Path) -> None:
     L = keras.layers
-    model = keras.Sequential([keras.Input((8, 8, 3)), L.UpSampling2D(2, interpolation="bilinear", name="up")])
+    model = keras.Sequential([keras.Input((8, 8, 3)), L.UpSampling2D(2, interpolation="bicubic", name="up")])
     model.save(tmp_path / "m.keras")
     (node,) = read_keras((tmp_path / "m.keras").read_bytes(), "m").nodes
     assert isinstance(node.op, Foreign)
-    assert (node.origin, node.op.why) == ("up", "it interpolates (bilinear)")
+    assert (node.origin, node.op.why) == (
+        "up",
+        f"it interpolates 8x8 by 2x2 (bicubic); {REFUSALS['interpolation'].taken}",
+    )
 
 
 def test_weights_alone_are_refused(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from k210kit.compiler.graph import Graph, Node, Output, shape_of
 from k210kit.compiler.importers.layout import Builder
 from k210kit.compiler.ops import Foreign, Op
+from k210kit.compiler.refusals import Inexpressible
 from k210kit.errors import FormatError, MissingExtraError
 
-__all__ = ["Inexpressible", "LayerCall", "is_keras", "read_keras"]
+__all__ = ["LayerCall", "is_keras", "read_keras"]
 
 Json = Any  # what a JSON text holds
 Floats = NDArray[np.float32]
@@ -32,13 +33,6 @@ _DAMAGE = (
     AttributeError, AssertionError, EOFError, IndexError, KeyError, MemoryError, OSError, OverflowError, RuntimeError,
     TypeError, ValueError, zipfile.BadZipFile,
 )  # fmt: skip
-
-
-class Inexpressible(Exception):
-    """A layer that has no counterpart in the graph: what is wrong, and what to use instead."""
-
-    def __init__(self, why: str, instead: str) -> None:
-        self.why, self.instead = why, instead
 
 
 def is_keras(data: bytes) -> bool:
@@ -159,9 +153,9 @@ class LayerCall:
         """Height, width and channels of the first input."""
         shape = self.shape()
         if len(shape) != 4:
-            raise Inexpressible(f"its input has rank {len(shape)}", "a picture: height, width, channels")
+            raise Inexpressible("rank", f"its input has {len(shape)} axes, {list(shape)}")
         if self.config.get("data_format", "channels_last") == "channels_first":
-            raise Inexpressible("it takes channels first", "data_format='channels_last'")
+            raise Inexpressible("layout", f"it takes {list(shape)} channels first")
         return shape[1], shape[2], shape[3]
 
     def weight(self, *names: str) -> Floats:
@@ -286,7 +280,7 @@ class _Reader:
         call = LayerCall(self, layer, inputs, settings)
         try:
             if call.kind not in LAYERS:
-                raise Inexpressible("it has no counterpart here", "the layers of docs/reference/operators.md")
+                raise Inexpressible("operator", f"{call.kind} is not read")
             LAYERS[call.kind](call)
         except Inexpressible as error:
             shape = call.shape()

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import elements
-from k210kit.compiler.importers.keras import Inexpressible, LayerCall
+from k210kit.compiler.importers.keras import LayerCall
 from k210kit.compiler.importers.layout import padding_of
 from k210kit.compiler.ops import (
     Add,
     AveragePool,
+    Bilinear,
     Concat,
     Conv,
     ConvTranspose,
@@ -34,6 +35,7 @@ from k210kit.compiler.ops import (
     Softmax,
     Sub,
 )
+from k210kit.compiler.refusals import Inexpressible
 
 __all__ = ["LAYERS", "WEIGHT_NAMES"]
 
@@ -88,7 +90,7 @@ def _window(
     stride = _two(call.config.get("strides") or kernel)
     kind = str(call.config.get("padding", "valid")).lower()
     if kind not in ("same", "valid"):
-        raise Inexpressible(f"its padding is '{kind}'", "'same' or 'valid'")
+        raise Inexpressible("padding", f"its padding is '{kind}'")
     return stride, padding_of((height, width), kernel, stride, dilation) if kind == "same" else Padding()
 
 
@@ -138,7 +140,7 @@ def _conv_transpose(call: LayerCall) -> None:
     weights = call.weight("kernel").transpose(3, 2, 0, 1)
     stride, kernel = _two(call.config.get("strides", 1)), weights.shape[2:]
     if call.config.get("output_padding") is not None or _two(call.config.get("dilation_rate", 1)) != (1, 1):
-        raise Inexpressible("it has output padding or dilation", "neither")
+        raise Inexpressible("output padding", "it has output padding or dilation")
     cut = Padding()
     if call.config.get("padding", "valid") == "same":
         total = [max(k - s, 0) for k, s in zip(kernel, stride, strict=True)]
@@ -146,7 +148,7 @@ def _conv_transpose(call: LayerCall) -> None:
             top=total[0] // 2, bottom=total[0] - total[0] // 2, left=total[1] // 2, right=total[1] - total[1] // 2
         )
     if any(k < s for k, s in zip(kernel, stride, strict=True)):
-        raise Inexpressible(f"its kernel {tuple(kernel)} is smaller than its stride {stride}", "a larger kernel")
+        raise Inexpressible("transposed convolution", f"its kernel {tuple(kernel)} is smaller than its stride {stride}")
     op = ConvTranspose(
         weights=np.ascontiguousarray(weights), bias=_bias(call, weights.shape[1]), stride=stride, padding=cut
     )
@@ -159,7 +161,7 @@ def _dense(call: LayerCall) -> None:
     weights = call.weight("kernel").T
     shape = call.shape()
     if elements(shape) != weights.shape[1]:
-        raise Inexpressible(f"it is applied to {list(shape)}, several rows at once", "Flatten before it")
+        raise Inexpressible("rows at once", f"it is applied to the rows of {list(shape)}, each of {weights.shape[1]}")
     if len(shape) == 4:
         call.emit_gather(call.build.natural(shape).reshape(1, -1))
     call.emit(
@@ -174,7 +176,7 @@ def _batch_norm(call: LayerCall) -> None:
     shape, axis = call.shape(), call.config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) else axis
     if int(axis) % len(shape) != len(shape) - 1:
-        raise Inexpressible(f"it normalises axis {axis}", "the channels, the last axis")
+        raise Inexpressible("layout", f"it normalises axis {axis} of {list(shape)}")
     variance = call.weight("moving_variance").astype(np.float64)
     scale = 1 / np.sqrt(variance + float(call.config.get("epsilon", 1e-3)))
     if call.config.get("scale", True):
@@ -230,7 +232,7 @@ def _activate(call: LayerCall, given: Json = None) -> None:
     elif str(name) in _ACTIVATIONS:
         call.emit(_ACTIVATIONS[str(name)], shape=call.current_shape)
     else:
-        raise Inexpressible(f"its activation is '{name}'", "relu, relu6, sigmoid, tanh, silu, leaky_relu or softmax")
+        raise Inexpressible("activation", f"its activation is '{name}'")
 
 
 @_reads("Activation")
@@ -243,7 +245,7 @@ def _relu(call: LayerCall) -> None:
     slope = float(call.config.get("negative_slope") or 0.0)
     top, threshold = call.config.get("max_value"), float(call.config.get("threshold") or 0.0)
     if threshold or (slope and top is not None):
-        raise Inexpressible("it has a threshold, or a slope and a limit", "ReLU, ReLU(6.0) or LeakyReLU")
+        raise Inexpressible("activation", "it is a ReLU with a threshold, or with a slope and a limit")
     curve = (
         Curve(kind="leaky", alpha=slope)
         if slope
@@ -268,7 +270,7 @@ def _elu(call: LayerCall) -> None:
 def _prelu(call: LayerCall) -> None:
     slopes = call.build.per_channel(call.weight("alpha"), call.shape())
     if slopes is None:
-        raise Inexpressible("its slopes differ from pixel to pixel", "PReLU(shared_axes=[1, 2])")
+        raise Inexpressible("per pixel", f"its slopes are {list(call.weight('alpha').shape)} for {list(call.shape())}")
     call.emit(PRelu(slopes=slopes), shape=call.shape())
 
 
@@ -277,7 +279,7 @@ def _softmax(call: LayerCall) -> None:
     shape = call.current_shape
     axis = call.config.get("axis", -1)
     if not isinstance(axis, int) or axis % len(shape) != len(shape) - 1:
-        raise Inexpressible(f"its axis is {axis}", "the last axis")
+        raise Inexpressible("softmax", f"its axis is {axis} of {list(shape)}")
     if len(shape) != 4:
         call.emit(Softmax(length=shape[-1]), shape=shape)
         return
@@ -320,9 +322,13 @@ def _cropping(call: LayerCall) -> None:
 @_reads("UpSampling2D")
 def _upsampling(call: LayerCall) -> None:
     height, width, _ = call.picture()
-    if call.config.get("interpolation", "nearest") != "nearest":
-        raise Inexpressible(f"it interpolates ({call.config['interpolation']})", "interpolation='nearest'")
     down, across = _two(call.config["size"])
+    mode = call.config.get("interpolation", "nearest")
+    if mode == "bilinear" and (down, across) == (2, 2):
+        call.emit(Bilinear())
+        return
+    if mode != "nearest":
+        raise Inexpressible("interpolation", f"it interpolates {height}x{width} by {down}x{across} ({mode})")
     call.emit(Resize(height=height * down, width=width * across))
 
 
@@ -365,7 +371,7 @@ def _pair(call: LayerCall) -> None:
         if call.kind == "Multiply" and elements(shapes[0]) < elements(shapes[1]):
             first, second = second, first
         elif shapes[0] != shapes[1] and call.kind != "Multiply":
-            raise Inexpressible(f"its inputs are {shapes[0]} and {shapes[1]}", "values of one shape")
+            raise Inexpressible("shapes", f"its inputs are {list(shapes[0])} and {list(shapes[1])}")
         call.emit(_PAIRS[call.kind], first, second, shape=call.build.source_shapes[first])
 
 
@@ -404,7 +410,7 @@ def _operation(call: LayerCall) -> None:
         number = next((a for a in call.extra.get("args", []) if isinstance(a, int | float)), None)
     name = {"truedivide": "truediv", "__truediv__": "truediv", "sub": "subtract", "mul": "multiply"}.get(name, name)
     if name not in _OPERATIONS or not isinstance(number, int | float):
-        raise Inexpressible(f"it calls {name}", "layers, or arithmetic with one number")
+        raise Inexpressible("python", f"it calls {name}")
     _affine(call, *_OPERATIONS[name](float(number)))
 
 

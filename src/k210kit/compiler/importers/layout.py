@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Node, Shape, elements
-from k210kit.compiler.ops import Affine, Gather, Op, Padding
+from k210kit.compiler.ops import Affine, Gather, Op, Padding, Resize
 from k210kit.errors import FormatError
 
 __all__ = ["Builder", "Order", "same_padding"]
@@ -79,6 +79,19 @@ class Builder:
         """Add a rearrangement given as an array of the result's source shape."""
         op = Gather(index=np.ascontiguousarray(self.ours(index)), shape=self.shape(index.shape))
         return self.add(op, inputs, output, origin=origin, kind=kind)
+
+    def spread(self, value: str, shape: Sequence[int], out: Sequence[int], wish: str, *, origin: str, kind: str) -> str:
+        """A value repeated to a larger shape that it broadcasts to."""
+        name = self.fresh(wish)
+        self.natural(out)  # refuses what is absurdly large
+        if len(shape) == 4 and len(out) == 4 and self.shape(shape)[1:] == (1, 1) and shape[self.channel_axis(4)] != 1:
+            _, height, width = self.shape(out)
+            self.add(Resize(height=height, width=width), (value,), name, origin=origin, kind=kind)
+        else:
+            index = self.natural(shape).reshape((1,) * (len(out) - len(shape)) + tuple(shape))
+            self.gather(np.broadcast_to(index, tuple(out)).copy(), (value,), name, origin=origin, kind=kind)
+        self.source_shapes[name] = tuple(out)
+        return name
 
     def per_channel(self, constant: NDArray[np.float32], source: Sequence[int]) -> NDArray[np.float32] | None:
         """A constant as one number per channel (rank 4) or per element; None if it does not broadcast so."""

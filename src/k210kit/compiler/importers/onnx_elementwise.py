@@ -167,13 +167,7 @@ def _broadcast(call: Call, k: int, out: tuple[int, ...]) -> str:
     shape, build = call.shape(k), call.build
     if shape == out:
         return call.value(k)
-    build.natural(out)  # refuses what is too large
-    index = np.broadcast_to(build.natural(shape).reshape((1,) * (len(out) - len(shape)) + shape), out)
-    name = build.gather(
-        index.copy(), (call.value(k),), build.fresh(f"{call.outs[0]}/spread"), origin=call.origin, kind=call.kind
-    )
-    build.source_shapes[name] = out
-    return name
+    return build.spread(call.value(k), shape, out, f"{call.outs[0]}/spread", origin=call.origin, kind=call.kind)
 
 
 def _with_constant(call: Call, kind: str, k: int) -> None:

@@ -6,6 +6,7 @@ Source of the semantics: the ONNX operator specification (onnx.ai), opsets 7 to 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,12 +194,11 @@ def _reduction(kind: str, shape: tuple[int, ...], axes: list[int]) -> Op | None:
     if axes == [1] and kind != "ReduceMax":
         share = 1.0 if kind == "ReduceSum" else 1 / channels
         return Conv(weights=np.full((1, channels, 1, 1), share, np.float32), bias=np.zeros(1, np.float32))
-    kernels = {(2, 3): (height, width), (2,): (height, 1), (3,): (1, width)}
-    kernel = kernels.get(tuple(axes))
+    if axes == [2, 3] and kind != "ReduceSum":
+        return GlobalAveragePool() if kind == "ReduceMean" else GlobalMaxPool()
+    kernel = {2: (height, 1), 3: (1, width)}.get(axes[0]) if len(axes) == 1 else None
     if kernel is None or kind == "ReduceSum":
         return None
-    if axes == [2, 3]:
-        return GlobalAveragePool() if kind == "ReduceMean" else GlobalMaxPool()
     return (AveragePool if kind == "ReduceMean" else MaxPool)(kernel=kernel, stride=kernel)
 
 
@@ -236,6 +236,9 @@ def _ceiled(pad: Padding, size: tuple[int, int], kernel: tuple[int, int], stride
     return Padding(top=pad.top, left=pad.left, bottom=after[0], right=after[1])
 
 
+_MIRRORS: dict[str, Literal["reflect", "edge", "wrap"]] = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+
+
 @reads("Pad")
 def _pad(call: Call) -> None:
     demand_picture(call)
@@ -249,9 +252,9 @@ def _pad(call: Call) -> None:
         pads = full
     if len(pads) != 8 or min(pads) < 0 or pads[0] or pads[4] or pads[1]:
         raise Inexpressible("padding", f"it pads {pads}")
-    if mode in ("reflect", "edge", "wrap"):
-        around = tuple(zip(pads[:4], pads[4:], strict=True))
-        call.emit_gather(np.pad(call.build.natural(call.shape()), around, mode=mode), call.value(0))
+    if mode in _MIRRORS:
+        around = np.array([pads[:4], pads[4:]]).T
+        call.emit_gather(np.pad(call.build.natural(call.shape()), around, mode=_MIRRORS[mode]), call.value(0))
         return
     if mode != "constant":
         raise Inexpressible("padding", f"it pads with mode {mode}")
