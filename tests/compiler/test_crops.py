@@ -101,3 +101,29 @@ def test_a_window_is_told_from_other_orders() -> None:
     assert window_of(positions[:, 1:3, 2:].reshape(-1), (2, 4, 4), (2, 2, 2)) == (1, 2)
     assert window_of(positions[:, ::2, ::2].reshape(-1), (2, 4, 4), (2, 2, 2)) is None
     assert window_of(positions[::-1, :2, :2].reshape(-1), (2, 4, 4), (2, 2, 2)) is None
+
+
+@pytest.mark.parametrize("effort", ["fast", "normal"])
+def test_a_stride_over_an_odd_number_of_rows_needs_no_cpu(effort: str) -> None:
+    """The KPU drops the last row of an odd number; a row of zeros below makes it even."""
+    net = Net((3, 15, 20))
+    net.conv(16)
+    net.add(RELU)
+    net.conv(16, stride=2, groups=16)
+    net.add(RELU)
+    net.conv(5, kernel=1)
+    graph = net.graph()
+    assert graph.shapes[net.last] == (5, 8, 10)
+    raw = np.random.default_rng(1).integers(0, 256, (2, *graph.input_shape)).astype(np.uint8)
+    kmodel = compiled(graph, raw, effort)
+    assert {layer.name for layer in kmodel.layers[:-1]} == {"K210_CONV"}
+    assert decibels(graph, effort)[0] > 26
+
+
+def test_rows_below_are_the_zero_of_a_map_with_negative_values() -> None:
+    net = Net((3, 9, 12))
+    net.conv(8)
+    net.conv(6, stride=2)
+    graph = net.graph()
+    assert layer_names(graph) <= {"K210_CONV", "DEQUANTIZE", "CHANNELWISE_DEQUANTIZE"}
+    assert decibels(graph)[0] > 30

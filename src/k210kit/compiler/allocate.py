@@ -6,10 +6,10 @@ tried, each into the lowest gap that is free for the whole life; the one with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from k210kit.compiler.program import Buffer, ConcatStep, Program, ViewStep
+from k210kit.compiler.program import Buffer, ConcatStep, JoinStep, Program, ViewStep
 from k210kit.kmodel import memory
 
 __all__ = ["Block", "Placement", "alive_lines", "allocate", "kpu_lines", "place"]
@@ -61,9 +61,9 @@ def alive_lines(program: Program, placement: Placement, step: int) -> int:
 def allocate(program: Program) -> Placement:
     """Place every buffer of a program."""
     lives = _lives(program)
-    views = [step for step in program.steps if isinstance(step, ViewStep)]
-    for view in views:
-        del lives[view.target]
+    inner = list(_inner(program))
+    for name, _, _ in inner:
+        del lives[name]
     aliases = _aliases(program)
     kpu_blocks, inside = _runs(program, lives)
     kpu, kpu_peak = place(kpu_blocks)
@@ -76,16 +76,27 @@ def allocate(program: Program) -> Placement:
     for name, source in aliases.items():
         main[name] = main[source]
     addresses = {name: kpu[run] + offset for name, (run, offset) in inside.items()}
-    for view in views:
-        addresses[view.target] = addresses[view.source] + _offset(program.buffers[view.source], view)
+    while inner:  # a part of a part is placed after it
+        known = [part for part in inner if part[1] in addresses]
+        addresses |= {name: addresses[whole] + offset for name, whole, offset in known}
+        inner = [part for part in inner if part not in known]
     return Placement(kpu=addresses, main=main, kpu_lines=kpu_peak, main_bytes=main_peak, lives=lives)
 
 
-def _offset(source: Buffer, view: ViewStep) -> int:
-    """Lines from the start of a map to a part of it."""
-    _, height, width = source.shape
-    group = view.first // memory.channels_per_line(width)
-    return group * memory.channel_lines(width, height) + view.top * memory.row_lines(width)
+def _inner(program: Program) -> Iterator[tuple[str, str, int]]:
+    """Maps that are parts of others: name, name of the other, and lines from its start."""
+    for step in program.steps:
+        if isinstance(step, ViewStep):
+            yield step.target, step.source, _offset(program.buffers[step.source], step.first, step.top)
+        elif isinstance(step, JoinStep):
+            for piece in step.pieces:
+                yield piece.buffer, step.target, _offset(program.buffers[step.target], piece.first, piece.top)
+
+
+def _offset(whole: Buffer, first: int, top: int) -> int:
+    _, height, width = whole.shape
+    group = first // memory.channels_per_line(width)
+    return group * memory.channel_lines(width, height) + top * memory.row_lines(width)
 
 
 def _aliases(program: Program) -> dict[str, str]:
@@ -112,6 +123,9 @@ def _lives(program: Program) -> dict[str, tuple[int, int]]:
     for step in reversed(program.steps):
         if isinstance(step, ViewStep):
             last[step.source] = max(last[step.source], last[step.target])
+    for step in program.steps:
+        if isinstance(step, JoinStep):
+            first[step.target] = min(first[name] for name in step.reads())
     return {name: (first[name], last[name]) for name in first}
 
 

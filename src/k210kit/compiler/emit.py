@@ -107,7 +107,7 @@ class _Emitter:
             )
         )
 
-    def view(self, step: steps.ViewStep) -> None:
+    def nothing(self, step: Step) -> None:
         """No layer."""
 
     def upload(self, step: steps.UploadStep) -> None:
@@ -330,7 +330,8 @@ class _Emitter:
 
 _EMITTERS: dict[type[Step], Callable[..., None]] = {
     steps.ConvStep: _Emitter.conv,
-    steps.ViewStep: _Emitter.view,
+    steps.ViewStep: _Emitter.nothing,
+    steps.JoinStep: _Emitter.nothing,
     steps.UploadStep: _Emitter.upload,
     steps.AddPaddingStep: _Emitter.add_padding,
     steps.RemovePaddingStep: _Emitter.remove_padding,

@@ -26,7 +26,9 @@ __all__ = [
     "DenseStep",
     "DequantizeStep",
     "FlattenStep",
+    "JoinStep",
     "MaxPoolStep",
+    "Piece",
     "Program",
     "QuantizeStep",
     "RemovePaddingStep",
@@ -107,8 +109,9 @@ class ConvStep(Step):
 class ViewStep(Step):
     """Part of a map in KPU memory under a name of its own; no layer of the kmodel.
 
-    The part begins at channel `first`, the first of a line, and row `top`, and is as large as `target`. It has whole
-    lines of channels only if it has all rows, and its rows take as many lines as those of the map.
+    The part begins at channel `first`, the first of a line, and row `top`, and is as large as `target`. It has channels
+    of several lines only if it has all rows, and its rows take as many lines as those of the map. Rows that the map
+    does not have are whatever lies behind it.
     """
 
     source: str
@@ -118,6 +121,29 @@ class ViewStep(Step):
 
     def reads(self) -> tuple[str, ...]:
         return (self.source,)
+
+    def writes(self) -> tuple[str, ...]:
+        return (self.target,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A map in KPU memory that is part of another: where in that it begins, see `ViewStep`."""
+
+    buffer: str
+    first: int = 0
+    top: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinStep(Step):
+    """A map in KPU memory that several layers make, each a piece; no layer. Later pieces lie over earlier ones."""
+
+    pieces: tuple[Piece, ...]
+    target: str
+
+    def reads(self) -> tuple[str, ...]:
+        return tuple(piece.buffer for piece in self.pieces)
 
     def writes(self) -> tuple[str, ...]:
         return (self.target,)

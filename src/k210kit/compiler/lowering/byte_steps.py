@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from k210kit.compiler import ops
 from k210kit.compiler.graph import Graph, Node, elements
-from k210kit.compiler.lowering.crops import cut_on_kpu
+from k210kit.compiler.lowering.crops import cut_on_kpu, grow_on_kpu
 from k210kit.compiler.lowering.pieces import pieces_of
 from k210kit.compiler.lowering.values import Values
 from k210kit.compiler.program import ConcatStep, MaxPoolStep, RequantizeStep, ResizeStep, Step
@@ -19,6 +19,8 @@ __all__ = ["on_bytes"]
 def on_bytes(values: Values, node: Node) -> None:
     """Add the steps of an operation of `BYTE_OPS`."""
     op, shape = node.op, values.graph.shapes[node.output]
+    if isinstance(op, ops.Pad) and _goes_to_kpu(values, node.output) and grow_on_kpu(values, node, op):
+        return None
     if isinstance(op, ops.Gather | ops.Pad):
         return _byte_gather(values, node, _as_gather(node, op, values.graph))
     source = values.need_bytes(node.inputs[0])

@@ -12,6 +12,7 @@ from k210kit.compiler.program import (
     AddPaddingStep,
     ConcatStep,
     ConvStep,
+    JoinStep,
     MaxPoolStep,
     Program,
     QuantizeStep,
@@ -71,7 +72,11 @@ class ByteRun:
         elif isinstance(step, ViewStep):
             channels, height, width = self.program.buffers[step.target].shape
             whole = self.alive[step.source][:, step.first : step.first + channels]
-            self.alive[step.target] = whole[:, :, step.top : step.top + height, :width]
+            seen = whole[:, :, step.top : step.top + height, :width]
+            behind = height - seen.shape[2]
+            self.alive[step.target] = np.pad(seen, ((0, 0), (0, 0), (0, behind), (0, 0))) if behind else seen
+        elif isinstance(step, JoinStep):
+            self._join(step)
         elif isinstance(step, QuantizeStep) and value is not None:
             scale = self.scales[step.target.buffer]
             form = (1, -1, *([1] * (value.ndim - 2)))
@@ -88,6 +93,13 @@ class ByteRun:
             self.alive[step.target.buffer] = np.stack(made).astype(np.uint8)
         elif isinstance(step, MaxPoolStep):
             self._max_pool(step)
+
+    def _join(self, step: JoinStep) -> None:
+        made = np.zeros((self.count, *self.program.buffers[step.target].shape), np.uint8)
+        for piece in step.pieces:
+            part = self.alive[piece.buffer]
+            made[:, piece.first : piece.first + part.shape[1], piece.top : piece.top + part.shape[2]] = part
+        self.alive[step.target] = made
 
     def _concat(self, step: ConcatStep) -> None:
         flat = [self.alive[name].reshape(self.count, -1) for name in step.sources]

@@ -22,6 +22,7 @@ from k210kit.compiler.program import (
     ConcatStep,
     ConvStep,
     DequantizeStep,
+    JoinStep,
     MaxPoolStep,
     Program,
     QuantizeStep,
@@ -112,6 +113,8 @@ class _Choice:
                 whole, channels = self.scales[step.source], self.program.buffers[step.target].shape[0]
                 part = slice(step.first, step.first + channels)
                 self.scales[step.target] = Scale(step=whole.step[part], zero=whole.zero[part])
+            elif isinstance(step, JoinStep):
+                self.scales[step.target] = self._of_pieces(step)
             elif isinstance(step, UploadStep | AddPaddingStep | RemovePaddingStep | MaxPoolStep | ResizeStep):
                 if step.source in self.scales:
                     self.scales[step.target.buffer] = self.scales[step.source]
@@ -265,6 +268,16 @@ class _Choice:
         if not len(step.pieces):
             return np.asarray(tables[0], np.int64)
         return np.concatenate([tables[s][f : f + n] for s, f, n in step.pieces]).astype(np.int64)
+
+    def _of_pieces(self, step: JoinStep) -> Scale:
+        made = Scale(step=np.ones(self._channels(step.target)), zero=np.zeros(self._channels(step.target)))
+        for piece in step.pieces:
+            part = slice(piece.first, piece.first + self._channels(piece.buffer))
+            made.step[part], made.zero[part] = self.scales[piece.buffer].step, self.scales[piece.buffer].zero
+        return made
+
+    def _channels(self, name: str) -> int:
+        return self.program.buffers[name].shape[0]
 
     def _of_concat(self, step: ConcatStep) -> Scale:
         sources = [
