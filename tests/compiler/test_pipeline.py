@@ -11,7 +11,20 @@ from k210kit.compiler import evaluate
 from k210kit.compiler.allocate import Block, allocate, place
 from k210kit.compiler.emit import emit
 from k210kit.compiler.graph import Graph, Node, Output
-from k210kit.compiler.ops import Add, Concat, Conv, Curve, Dense, Gather, GlobalAveragePool, MaxPool, Op, Padding, PRelu
+from k210kit.compiler.ops import (
+    Add,
+    Concat,
+    Conv,
+    Curve,
+    Dense,
+    Gather,
+    GlobalAveragePool,
+    MaxPool,
+    Op,
+    Pad,
+    Padding,
+    PRelu,
+)
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pipeline import Normalisation, lowered, normalised
 from k210kit.compiler.quantize.calibrate import calibrate
@@ -112,7 +125,36 @@ def with_everything() -> Graph:
     return net.graph(pooled, dense)
 
 
+def falling() -> Graph:
+    """PReLUs whose slopes have both signs: before a dense layer, after a sum, and before a depthwise layer."""
+    net = Net((3, 16, 16), seed=4)
+    net.conv(8)
+    first = net.add(PRelu(slopes=np.linspace(-1.0, 0.8, 8).astype(np.float32)))
+    net.conv(8)
+    net.add(Add(), net.last, first)
+    net.add(PRelu(slopes=np.linspace(0.9, -0.6, 8).astype(np.float32)))
+    net.conv(8, groups=8)
+    net.add(PRelu(slopes=np.full(8, -0.3, np.float32)))
+    net.conv(6, kernel=1)
+    return net.graph()
+
+
+def filled_up() -> Graph:
+    """A residual block whose shortcut is filled up with channels of zeros."""
+    net = Net((3, 16, 16), seed=5)
+    net.conv(8)
+    first = net.add(RELU)
+    net.conv(16)
+    filled = net.add(Pad(padding=Padding(), channels_after=8), first)
+    net.add(Add(), "v2", filled)
+    net.add(RELU)
+    net.conv(6, kernel=1)
+    return net.graph()
+
+
 NETS = {
+    "falling slopes": falling(),
+    "filled up": filled_up(),
     "padded on every side": mobile(ONE_EACH),
     "padded behind": mobile(BEHIND),
     "odd size": mobile(ONE_EACH, 18),

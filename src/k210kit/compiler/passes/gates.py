@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Shape, elements
-from k210kit.compiler.ops import Concat, Conv, Curve, Floats, Gather, Masked, Mul, Op, Resize, Seen
+from k210kit.compiler.ops import Add, Concat, Conv, Curve, Floats, Gather, Masked, Mul, Op, PRelu, Resize, Seen
+from k210kit.compiler.passes.falling_slopes import is_falling, split_channels, summed, with_both_signs
 from k210kit.hardware import MOST_CHANNELS
 
 __all__ = ["lower_gates"]
@@ -40,8 +41,9 @@ class _Sums:
 
 
 def lower_gates(graph: Graph) -> Graph:
-    """Lower every product and mask of a picture model."""
-    if len(graph.input_shape) != 3 or not any(isinstance(node.op, Mul | Masked) for node in graph.nodes):
+    """Lower every product, mask and falling PReLU of a picture model."""
+    gated = any(isinstance(node.op, Mul | Masked) or is_falling(node.op) for node in graph.nodes)
+    if len(graph.input_shape) != 3 or not gated:
         return graph
     return _Gating(graph).made()
 
@@ -66,6 +68,8 @@ class _Gating:
             self._product(node, op, shape)
         elif isinstance(op, Masked):
             self._mask(node, op, shape)
+        elif isinstance(op, PRelu) and len(shape) == 3 and is_falling(op):
+            self._falling(node, op)
         elif isinstance(op, Concat) and self._joins(node):
             self._join(node)
         elif isinstance(op, Conv) and op.groups == 1 and node.inputs[0] in self.sums:
@@ -158,6 +162,26 @@ class _Gating:
             weights[k, range(channels), range(channels)] = side * scale
         matrix = np.concatenate([np.diag(side / scale) for side in sides], 1)
         self._gated(node, (node.inputs[0], *masks), weights, Curve(kind="clip", beta=float("inf")), matrix)
+
+    def _falling(self, node: Node, op: PRelu) -> None:
+        source, channels = node.inputs[0], split_channels(op)
+        place = next((k for k, made in enumerate(self.nodes) if made.output == source), None)
+        maker = None if place is None else self.nodes[place]
+        conv, instead = with_both_signs(self.graph, maker, source, channels)
+        both = f"{node.output}/both signs"
+        if instead and maker is not None and place is not None:
+            del self.nodes[place]
+            inputs = maker.inputs
+            if isinstance(maker.op, Add):
+                inputs = (self._joined(maker, inputs, f"{both}/summands"),)
+            self._add(maker, conv, inputs, both)
+        else:
+            self._complete(source, node)
+            self._add(node, conv, (source,), both)
+        slopes, matrix = summed(op, channels)
+        curve = PRelu(slopes=slopes) if slopes.any() else Curve(kind="clip", beta=float("inf"))
+        gated = self._add(node, curve, (both,), f"{node.output}/gated")
+        self.sums[node.output] = _Sums((gated,), matrix)
 
     def _gated(
         self, node: Node, inputs: tuple[str, ...], weights: Floats, curve: Curve, matrix: NDArray[np.floating]

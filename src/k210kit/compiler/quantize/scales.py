@@ -43,6 +43,7 @@ _MAP_MARGIN = 0.3  # of a channel's range, added on both sides
 _CLIPPED_MARGIN = 0.7  # where the curve itself ends, as ReLU6 does: channels come nearer to it than few pictures show
 _PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 2.0
 _HALF_BEYOND = 4.0  # times what was seen may come: of 15 bits, two are cheap
+_NOTHING = 1e-6
 _WORTH_TWO = 0.6  # of the rounding noise that one range has: two ranges have fewer pieces each
 
 
@@ -163,9 +164,9 @@ class _Choice:
         source = self._joined(step.inputs)
         copied = copied_channels(step.op)
         if copied is not None and is_copy(step.op, source):
-            nothing = copied < 0
+            nothing = copied < 0  # a step so small that what reads it spends no weight on it
             return Scale(
-                step=np.where(nothing, 1.0, source.step[copied]),
+                step=np.where(nothing, _NOTHING * source.step.min(), source.step[copied]),
                 zero=np.where(nothing, source.zero[0], source.zero[copied]),
             )
         return self._of_statistics(step)
