@@ -155,6 +155,16 @@ def test_a_build_that_calls_itself_is_refused(job: Job) -> None:
         ("Compatibility with CMake < 3.5 has been removed from CMake.", "CMAKE_POLICY_VERSION_MINIMUM"),
         ("config file path error:/nowhere", "full path"),
         ("fatal error: py/runtime.h: No such file or directory", "git submodule update"),
+        # the rest as GCC 12.2 of Debian printed them on MaixPy-v1 d8901fd22
+        ("riscv64-unknown-elf/bin/ld: cannot find crt0.o: No such file or directory", "comes without crt0.o"),
+        ("riscv64-unknown-elf/bin/ld: cannot find -lstdc++: No such file or directory", "comes without -lstdc++"),
+        ("syscalls.h:19:10: fatal error: machine/syscall.h: No such file or directory", "brings its own newlib"),
+        ("iomem.c:20:5: error: unknown type name '_lock_t'", "newlib has no _lock_t"),
+        ("cc1: some warnings being treated as errors", "warns of more than 8.2.0 did"),
+        (
+            "portasm.S:262: Error: unrecognized opcode `fld f23,(23+32)*8(sp)', extension `d' required",
+            "portasm.S saves",
+        ),
     ],
 )
 def test_usual_failures_are_explained(job: Job, output: str, meaning: str) -> None:

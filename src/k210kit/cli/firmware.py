@@ -278,7 +278,8 @@ def build(
     job = Job(configuration=file, maixpy=maixpy, toolchain=toolchain, project=project, output=output, force=force)
     if dry_run:
         ready = prepare(job)
-        show(ready, as_json=json, text=[f"{name}: {value}" for name, value in ready.facts.items()])
+        facts = [f"{name}: {value}" for name, value in ready.facts.items()]
+        show(ready, as_json=json, text=[*facts, *(f"[yellow]warning[/]: {_escape(text)}" for text in ready.warnings)])
         return
     try:
         with progress("build") as report:

@@ -33,6 +33,7 @@ __all__ = ["Built", "Job", "Ready", "build_firmware", "prepare"]
 
 VENDOR_COMPILER = "8.2.0"
 _PERCENT = re.compile(r"^\[\s*(\d+)%\]\s*(.*)")
+_TELLING = re.compile(r"error|undefined reference|cannot find|overflowed|multiple definition", re.IGNORECASE)
 _KEPT_LINES = 400
 _SHOWN_LINES = 12
 _FLASH_SETTINGS = ".flash.conf.json"  # of the user; clean_conf would delete it
@@ -265,7 +266,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 def _failure(command: str, code: int, lines: list[str]) -> str:
     meanings = explain("\n".join(lines))
     told = " ".join(meanings) if meanings else "It is none of the usual failures."
-    errors = [line for line in lines if re.search(r"error|Error|ERROR", line)] or lines
+    errors = [line for line in lines if _TELLING.search(line)] or lines
     return f"project.py {command} ended with {code}. {told} It printed:\n" + "\n".join(errors[-_SHOWN_LINES:])
 
 

@@ -54,9 +54,33 @@ FAILURES: tuple[Failure, ...] = (
         "compiler 8.2.0, or add -fcommon.",
     ),
     Failure(
+        pattern=r"extension [`']?d'? required",
+        meaning="This assembler is too new: FreeRTOS's portasm.S saves double registers though MaixPy's flags name a "
+        "chip without them. Use the vendor's compiler 8.2.0.",
+    ),
+    Failure(
+        pattern=r"some warnings being treated as errors",
+        meaning="This compiler warns of more than 8.2.0 did, and MaixPy's flags make errors of warnings. Use the "
+        "vendor's compiler 8.2.0.",
+    ),
+    Failure(
+        pattern=r"cannot find (crt0\.o|-l(?:gloss|stdc\+\+|atomic|[cmg])(?![\w+]))",
+        meaning="The compiler comes without {0}, a part of its C library for this chip (that of Debian has "
+        "none). Use the vendor's compiler 8.2.0, which brings its own newlib.",
+    ),
+    Failure(
+        pattern=r"fatal error: (machine/syscall\.h|stdio\.h|string\.h|stdlib\.h): No such file",
+        meaning="The compiler comes without {0}, a header of its C library. Use the vendor's compiler 8.2.0, which "
+        "brings its own newlib.",
+    ),
+    Failure(
+        pattern=r"unknown type name '_lock_t'",
+        meaning="The compiler's newlib has no _lock_t; the vendor's has. Use the vendor's compiler 8.2.0.",
+    ),
+    Failure(
         pattern=r"is not able to compile a simple test program|The C compiler identification is unknown",
-        meaning="The compiler does not run. Check --toolchain: it must be the bin folder of a riscv64-unknown-elf "
-        "compiler for this computer.",
+        meaning="The compiler cannot make CMake's test program. Check --toolchain: it must be the bin folder of a "
+        "riscv64-unknown-elf compiler for this computer, with its C library.",
     ),
     Failure(
         pattern=r"(riscv64-unknown-elf-\w+): (?:command )?not found",
