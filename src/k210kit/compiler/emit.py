@@ -168,9 +168,8 @@ class _Emitter:
 
     def dequantize(self, step: steps.DequantizeStep) -> None:
         """Bytes to values; to steps of the following QUANTIZE if only a pool stands between the two."""
-        shape = self.shape(step.source)
         scale, bias = self._values(step)
-        source, target = self.main(step.source), self.at(step.target)
+        source, target = self.main(step.source) + step.first, self.at(step.target)
         if np.ptp(scale) == 0 and np.ptp(bias) == 0:
             self.layers.append(
                 layers.Dequantize(
@@ -179,21 +178,30 @@ class _Emitter:
             )
             return
         table = np.stack([scale, bias], 1).astype(np.float32)
-        each = elements(shape) // len(scale)
+        each = step.target.size // len(scale)
         self.layers.append(
             layers.ChannelwiseDequantize(
                 input=source, output=target, channels=len(scale), channel_size=each, scale_bias=table
             )
         )
 
+    def _scale_read(self, step: steps.DequantizeStep) -> Scale:
+        """The scale of the channels that a step reads."""
+        whole = self.scales[step.source]
+        each = elements(self.shape(step.source)) // len(whole.step)
+        part = slice(step.first // each, (step.first + step.target.size) // each)
+        return Scale(step=whole.step[part], zero=whole.zero[part])
+
     def _values(self, step: steps.DequantizeStep) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        scale = self.scales[step.source]
+        scale = self._scale_read(step)
         sign = -1.0 if step.target.buffer.split("~")[0].endswith("/less") else 1.0
         after = self._steps_for(step.target.buffer)
         if after is not None:
             coarse = self.scales[after]
-            factor = scale.step / coarse.step
-            return factor, coarse.zero - scale.zero * factor
+            start = step.first // (elements(self.shape(step.source)) // len(self.scales[step.source].step))
+            part = slice(start, start + len(scale.step))
+            factor = scale.step / coarse.step[part]
+            return factor, coarse.zero[part] - scale.zero * factor
         step_ = scale.step.astype(np.float32).astype(np.float64)
         return sign * step_, -sign * scale.zero * step_
 

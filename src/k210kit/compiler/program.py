@@ -185,7 +185,9 @@ class QuantizeStep(_OneToOne):
 
 @dataclass(frozen=True, kw_only=True)
 class DequantizeStep(_OneToOne):
-    """Bytes to floats."""
+    """Bytes to floats: as many as the target takes, whole channels, from element `first` of the source on."""
+
+    first: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,36 +89,66 @@ def gather(values: Values, node: Node, op: ops.Gather) -> None:
 
 def _pool(values: Values, node: Node) -> None:
     """A mean. Floats that become bytes again are written in the bytes' own steps, so an output has floats apart."""
-    value = node.inputs[0]
-    apart = {value, node.output} & values.graph.output_values and (value in values.parts or value in values.bytes)
+    value, outputs = node.inputs[0], values.graph.output_values
+    apart = {value, node.output} & outputs and (value in values.parts or value in values.bytes)
     if apart and node.output in values.between:
-        kept = values.floats.pop(value, None)
-        pooled = _pooled(values, node, values.need_floats(value))
-        del values.floats[value]
-        if kept is not None:
-            values.floats[value] = kept
+        pooled = _pooled(values, node, apart=True)
         target = values.buffer(f"{node.output}/bytes", "bytes", values.graph.shapes[node.output])
         reason = "floats of the CPU become bytes for the KPU"
         values.add(QuantizeStep(node=node, reason=reason, source=pooled, target=values.whole(target)))
         values.bytes[node.output] = target
-        if node.output not in values.graph.output_values:
+        if node.output not in outputs:
             return
-    values.floats[node.output] = _pooled(values, node, values.need_floats(value))
+    values.floats[node.output] = _pooled(values, node)
 
 
-def _pooled(values: Values, node: Node, source: str) -> str:
-    op = node.op
-    target = values.whole(values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output]))
-    kernel, stride, before = None, (1, 1), (0, 0)
-    if isinstance(op, ops.AveragePool) and op.kernel != values.graph.shapes[node.inputs[0]][1:]:
-        kernel, stride, before = op.kernel, op.stride, (op.padding.top, op.padding.left)
-    reason = "the KPU's mean covers 2x2 or 4x4 and drops fractions"
-    values.add(
-        AveragePoolStep(
-            node=node, reason=reason, source=source, target=target, kernel=kernel, stride=stride, before=before
-        )
-    )
-    return target.buffer
+_WINDOW = "the runtime takes means of floats only, and the KPU's are rounded down"
+
+
+def _pooled(values: Values, node: Node, *, apart: bool = False) -> str:
+    """The buffer of means; `apart`: of floats that nobody else reads."""
+    op, value = node.op, node.inputs[0]
+    target = values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output])
+    window = isinstance(op, ops.AveragePool) and op.kernel != values.graph.shapes[value][1:]
+    if not window and value not in values.floats:
+        return _mean_by_parts(values, node, target)
+    kept = values.floats.pop(value, None) if apart else None
+    source = values.need_floats(value)
+    if apart:
+        del values.floats[value]
+        if kept is not None:
+            values.floats[value] = kept
+    step = AveragePoolStep(node=node, reason=_WINDOW, source=source, target=values.whole(target), kernel=None)
+    if window and isinstance(op, ops.AveragePool):
+        step = replace(step, kernel=op.kernel, stride=op.stride, before=(op.padding.top, op.padding.left))
+    values.add(step)
+    return target
+
+
+_PARTS = 4  # of a map whose floats would be large; each is two layers, and MaixPy's stack ends at 36 in a row
+_LARGE = 16 * 1024
+
+
+def _mean_by_parts(values: Values, node: Node, target: str) -> str:
+    """The mean of each channel, some channels at a time, so that few of the map's pixels are floats at once."""
+    value = node.inputs[0]
+    shape = values.graph.shapes[value]
+    pixels = elements(shape[1:])
+    sources = [values.bytes[value]] if value in values.bytes else [values.sent(part) for part in values.parts[value]]
+    at_once = shape[0] if 4 * elements(shape) <= _LARGE else -(-shape[0] // _PARTS)
+    done = 0
+    for source in sources:
+        channels = values.buffers[source].shape[0]
+        for first in range(0, channels, at_once):
+            count = min(at_once, channels - first)
+            part = values.buffer(f"{value}/floats", "floats", (count, *shape[1:]))
+            reason = "means are of floats"
+            into = values.whole(part)
+            values.add(DequantizeStep(node=node, reason=reason, source=source, target=into, first=first * pixels))
+            means = Slice(buffer=target, first=done, size=count)
+            values.add(AveragePoolStep(node=node, reason=_WINDOW, source=part, target=means, kernel=None))
+            done += count
+    return target
 
 
 def _vector(values: Values, node: Node) -> None:

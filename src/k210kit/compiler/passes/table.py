@@ -16,6 +16,7 @@ from k210kit.compiler.passes.gates import lower_gates
 from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
 from k210kit.compiler.passes.hoist_curves import hoist_curves
 from k210kit.compiler.passes.max_pools import max_pools
+from k210kit.compiler.passes.means import means
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.pick_by_shift import pick_by_shift
 from k210kit.compiler.passes.split_wide import split_wide
@@ -34,6 +35,7 @@ PREPARING: tuple[Pass, ...] = (
     merge_gathers,
     dense_to_conv,
     merge_gathers,
+    means,
     hoist_curves,
     gathers_to_convs,
     transposed,
