@@ -31,7 +31,9 @@ def compare(
     min_snr: Annotated[
         float | None, typer.Option(parser=real(-300, 300), metavar="DB", help="Exit 3 if an output is below this.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many pictures, spread over all.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Use at most so many pictures, spread over all.")
+    ] = None,
     mean: Annotated[str | None, typer.Option(metavar="M[,M,M]", help="Pixels become (x/scale - mean)/std.")] = None,
     std: Annotated[str | None, typer.Option(metavar="S[,S,S]", help="One for all channels, or one each.")] = None,
     scale: Annotated[

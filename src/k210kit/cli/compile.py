@@ -34,7 +34,9 @@ def compile(
         list[Path],
         typer.Option(help="Pictures like those that the camera will see, or folders of them; or .npy arrays."),
     ],
-    limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many pictures, spread over all.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Use at most so many pictures, spread over all.")
+    ] = None,
     mean: Annotated[str, typer.Option(metavar="M[,M,M]", help="Pixels become (x/scale - mean)/std.")] = "0",
     std: Annotated[str, typer.Option(metavar="S[,S,S]", help="One for all channels, or one each.")] = "1",
     scale: Annotated[

@@ -40,7 +40,7 @@ def run(
         str | None, typer.Option(help="A folder for PNG files, `http:PORT` for a live page, or `terminal`.")
     ] = None,
     pins: Annotated[Path | None, typer.Option(help="A file of lines `SECONDS PIN LEVEL`: buttons and wires.")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="End after so many pictures.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, max=10**9, help="End after so many pictures.")] = None,
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -102,4 +102,10 @@ def _text(result: RunResult) -> list[object]:
         note(f"warning: {warning}")
     for what, count in result.not_emulated.items():
         note(f"not emulated: {what} ({count} times)")
-    return [table(f"{result.board}, firmware {result.firmware}", ("", ">"), rows)]
+    shown: list[object] = [table(f"{result.board}, firmware {result.firmware}", ("", ">"), rows)]
+    if heap.lines:
+        most = [(e.line, f"{e.count:,}", f"{e.bytes:,}", f"{e.held:,}") for e in heap.lines[:5]]
+        shown.append(table("GC heap by line of the script", ("line", "times >", "bytes >", "held at the end >"), most))
+    for entry in heap.growth:
+        note(f"grows: {entry.what} holds {entry.bytes_per_frame:,.0f} bytes more with each frame")
+    return shown

@@ -59,7 +59,7 @@ def view(
     quality: Annotated[
         int | None, typer.Option(min=0, max=100, help="Ask for this JPEG quality; 0: the camera steers it.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="End after so many pictures.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, max=10**9, help="End after so many pictures.")] = None,
     seconds: Annotated[
         float | None,
         typer.Option(parser=real(0, 1e9, above=True), metavar="SECONDS", help="End after so many seconds."),

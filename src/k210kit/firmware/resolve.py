@@ -20,7 +20,11 @@ def resolve(name_or_path: str | Path) -> Firmware:
     if suffix == ".mk":
         from k210kit.firmware.check import check_configuration
 
-        return check_configuration(_text(path), name=path.stem).firmware
+        checked = check_configuration(_text(path), name=path.stem)
+        empty = [one.message for one in checked.findings if one.rule == "empty"]
+        if empty:
+            raise InputError(f"{path} is no configuration of MaixPy. {empty[0]}")
+        return checked.firmware
     if suffix in (".bin", ".img") or path.is_file():
         from k210kit.firmware.image import read_image
 

@@ -21,6 +21,7 @@ from .records import Box, Dataset, Findings, Picture, Task
 __all__ = ["Examined", "Health", "Ready", "examine"]
 
 _TINY_SIDE = 4.0  # pixels of the net's input below which a box holds nothing to learn from
+_FIRST = 3  # reasons that a refusal tells
 _FEW = 20
 _IMBALANCE = 5.0
 
@@ -276,9 +277,12 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
     """What is wrong with the set as a whole."""
     findings, title = dataset.findings, dataset.title
     if dataset.task == "classify" and len(names) < 2:
+        why = "".join(f" {one.file} {one.what}." for one in [f for f in findings if f.level == "error"][:_FIRST])
+        if not names:
+            raise InputError(f"{title} holds no picture that can be used, of {len(dataset.pictures)}.{why}")
         raise InputError(
-            f"{title} has one class only ({names[0] if names else 'none'}); a classifier tells at least two apart. "
-            "Add a folder with pictures of something else."
+            f"{title} has one class only ({names[0]}); a classifier tells at least two apart. "
+            f"Add a folder with pictures of something else.{why}"
         )
     counts = _counts(ready, names, dataset.task)
     for name, count in counts.items():

@@ -28,9 +28,10 @@ class Fractions:
     test: float = 0.2
 
     def __post_init__(self) -> None:
-        if min(self.validation, self.test) < 0 or self.validation + self.test > 0.8:
+        if not (self.validation >= 0 and self.test >= 0 and self.validation + self.test <= 0.8):
             raise InputError(
-                f"Validation {self.validation} and test {self.test} leave too little to train; together at most 0.8."
+                f"--validation {self.validation} and --test {self.test} leave too little to train; "
+                "shares from 0 to 0.8 were expected, together at most 0.8."
             )
 
 
