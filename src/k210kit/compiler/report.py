@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from k210kit.compiler.advice import advice
 from k210kit.compiler.allocate import Placement, alive_lines
 from k210kit.compiler.emit import Emitted
 from k210kit.compiler.graph import Graph
@@ -131,7 +132,7 @@ def make_report(
         milliseconds_estimate=round(time.milliseconds, 3),
         macs=sum(row.macs for row in rows),
         layers=tuple(rows),
-        warnings=warnings,
+        warnings=(*warnings, *advice(program, placement, emitted, time)),
     )
 
 
