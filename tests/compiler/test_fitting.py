@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,10 @@ from k210kit.compiler.allocate import allocate
 from k210kit.compiler.fitting import fitted, in_groups
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.lowering import lower
-from k210kit.compiler.ops import Curve
+from k210kit.compiler.ops import Concat, Curve
 from k210kit.compiler.passes.table import PASSES
-from k210kit.compiler.pipeline import passed
+from k210kit.compiler.pipeline import lowered, passed
+from k210kit.compiler.support import memory_findings
 from k210kit.hardware import KPU_LINES
 from tests.compiler.test_pipeline import BEHIND, ONE_EACH, RELU, Net, decibels
 
@@ -64,3 +67,47 @@ def test_what_fits_is_left_alone() -> None:
 
 def test_a_net_in_groups_is_as_near_to_the_floats_as_another() -> None:
     assert decibels(inverted(192, 256, 64))[0] > 24
+
+
+def vgg(height: int, width: int, channels: int = 48) -> Graph:
+    """Two wide layers at full size, each of which needs all of the map before it."""
+    net = Net((3, height, width))
+    net.conv(channels)
+    side = net.add(RELU)
+    net.conv(channels)
+    net.add(RELU)
+    net.add(Concat(), side, net.last)
+    net.channels = 2 * channels
+    net.conv(8)
+    return net.graph()
+
+
+def told(graph: Graph) -> str:
+    program = lowered(graph)[1]
+    (finding,) = memory_findings(graph, program, allocate(program))
+    return str(finding)
+
+
+@pytest.mark.parametrize(("height", "width"), [(240, 320), (224, 224), (128, 256)])
+def test_the_input_that_is_told_to_fit_does_and_the_next_larger_does_not(height: int, width: int) -> None:
+    text = told(vgg(height, width))
+    found = re.search(r"An input of (\d+)x(\d+) \(it has (\d+)x(\d+)\) or (\d+)% of the channels at this size", text)
+    assert found, text
+    across, down = int(found[1]), int(found[2])
+    assert (int(found[3]), int(found[4])) == (width, height)
+
+    def fits(graph: Graph) -> bool:
+        return allocate(lowered(graph)[1]).kpu_lines <= KPU_LINES
+
+    assert fits(vgg(down, across))
+    assert not fits(vgg(round(height * (across + 8) / width / 8) * 8, across + 8))
+    share = int(found[5]) / 100
+    assert fits(vgg(height, width, int(48 * share)))
+    assert not fits(vgg(height, width, round(48 * (share + 0.05)) + 1))
+
+
+def test_the_message_names_the_layer_its_bytes_and_the_limit() -> None:
+    text = told(vgg(240, 320))
+    assert text.startswith("Conv 'v5': ")
+    assert "bytes of KPU memory" in text
+    assert "the KPU has 2,097,152" in text

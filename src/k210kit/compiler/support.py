@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from k210kit.compiler.allocate import Placement, alive_lines
-from k210kit.compiler.graph import Graph, Shape, elements
+from k210kit.compiler.graph import Graph, Shape
 from k210kit.compiler.ops import Foreign
 from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.refusals import LayerRefused
+from k210kit.compiler.scaling import input_that_fits, share_that_fits
 from k210kit.errors import UnsupportedError
 from k210kit.hardware import (
     GENERAL_MEMORY_BYTES,
@@ -47,6 +48,7 @@ class Limit:
     least: int
     most: int
     instead: str
+    told_by_placement: bool = False  # `memory_findings` knows more about it
 
     def broken(self, shape: Shape) -> bool:
         return not self.least <= self.of(shape) <= self.most
@@ -68,7 +70,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         name="bytes of one map in KPU memory",
         of=lambda shape: KPU_LINE_BYTES * _lines(shape), least=1, most=KPU_MEMORY_BYTES,
-        instead="Use a smaller input, or fewer channels before the first stride.",
+        instead="Use a smaller input, or fewer channels before the first stride.", told_by_placement=True,
     ),
 )  # fmt: skip
 
@@ -106,7 +108,8 @@ def step_findings(program: Program) -> list[Finding]:
     """Maps of the lowered model that the KPU cannot take, by the layer that makes or reads them; each layer once."""
     found: dict[str, Finding] = {}
     for step, shape in _maps(program):
-        for one in _broken(step.node.kind, step.node.origin, shape):
+        limits = [limit for limit in LIMITS if not limit.told_by_placement]
+        for one in _broken(step.node.kind, step.node.origin, shape, limits):
             found.setdefault(step.node.origin, one)
     return list(found.values())
 
@@ -119,7 +122,7 @@ def _maps(program: Program) -> Iterator[tuple[ConvStep, Shape]]:
             yield step, program.buffers[step.output].shape
 
 
-def _broken(operator: str, layer: str, shape: Shape) -> list[Finding]:
+def _broken(operator: str, layer: str, shape: Shape, limits: Sequence[Limit] = LIMITS) -> list[Finding]:
     return [
         Finding(
             layer=layer,
@@ -128,7 +131,7 @@ def _broken(operator: str, layer: str, shape: Shape) -> list[Finding]:
             f"{limit.of(shape):,}; the KPU takes {limit.least} to {limit.most:,}",
             instead=limit.instead,
         )
-        for limit in LIMITS
+        for limit in limits
         if limit.broken(shape)
     ]
 
@@ -145,7 +148,7 @@ def memory_findings(graph: Graph, program: Program, placement: Placement) -> lis
                 operator=step.node.kind,
                 message=f"its input and output and what must be kept beside them take {bytes_there:,} bytes of KPU "
                 f"memory, placed up to byte {placement.kpu_lines * KPU_LINE_BYTES:,}; the KPU has {KPU_MEMORY_BYTES:,}",
-                instead=_smaller(graph.input_shape, KPU_LINES / max(placement.kpu_lines, lines)),
+                instead=_what_fits(graph.input_shape, program),
             )
         )
     if placement.main_bytes > GENERAL_MEMORY_BYTES:
@@ -156,7 +159,7 @@ def memory_findings(graph: Graph, program: Program, placement: Placement) -> lis
                 operator="main memory",
                 message=f"{placement.main_bytes:,} bytes, the largest value takes {buffer.bytes:,}; the chip has "
                 f"{GENERAL_MEMORY_BYTES:,} for everything",
-                instead=_smaller(graph.input_shape, GENERAL_MEMORY_BYTES / 2 / placement.main_bytes),
+                instead="Use a smaller input, or fewer and smaller outputs.",
             )
         )
     return found
@@ -169,14 +172,15 @@ def _peak(program: Program, placement: Placement) -> tuple[ConvStep, int]:
     return step, lines
 
 
-def _smaller(shape: Shape, factor: float) -> str:
-    """An input whose maps take `factor` of the memory: sides shrink with the root of it, channels with itself."""
-    if len(shape) != 3:
-        return "Use a smaller model."
-    side = factor**0.5
-    height, width = (max(8, int(size * side) // 8 * 8) for size in shape[1:])
-    narrower = f", or {factor:.2f} times the channels at this size" if elements(shape) else ""
-    return f"An input of about {width}x{height} (it has {shape[2]}x{shape[1]}) would fit{narrower}."
+def _what_fits(shape: Shape, program: Program) -> str:
+    """The input, and the share of the channels, that would fit."""
+    size, share = input_that_fits(program, shape), share_that_fits(program)
+    ways = []
+    if size is not None:
+        ways.append(f"an input of {size[1]}x{size[0]} (it has {shape[2]}x{shape[1]})")
+    if share is not None:
+        ways.append(f"{share:.0%} of the channels at this size")
+    return f"{' or '.join(ways).capitalize()} would fit." if ways else "No smaller input would fit."
 
 
 def refuse(found: list[Finding], name: str) -> None:
