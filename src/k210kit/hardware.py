@@ -25,6 +25,7 @@ __all__ = [
     "PROGRAM_HEAD_BYTES",
     "PROGRAM_MARK",
     "PROGRAM_MARK_AT",
+    "PROGRAM_MARK_PLACES",
     "SEGMENTS",
     "WEIGHT_BYTES_PER_LOAD",
 ]
@@ -49,5 +50,6 @@ FILE_SYSTEM_ADDRESS = 0xD00000  # MaixPy's SPIFFS; MP components/spiffs/Kconfig
 FILE_SYSTEM_BYTES = 0x300000
 PROGRAM_MARK = bytes.fromhex("efbeadde")  # 0xDEADBEEF behind the jump with which the SDK's start code begins
 PROGRAM_MARK_AT = 2
+PROGRAM_MARK_PLACES = (PROGRAM_MARK_AT, 4)  # at 4 where the jump has four bytes, as in LoBo's MicroPython
 PROGRAM_HEAD_BYTES = 5  # flag and length that the boot ROM wants before a program in the flash; kflash 1.1.6
 PROGRAM_DIGEST_BYTES = 32  # and the SHA-256 behind it

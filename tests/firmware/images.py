@@ -70,13 +70,17 @@ def image(
     sensor_places: int = 4,
     m5stickv: bool = False,
     code: bytes = b"",
+    uname: tuple[str, str, str] | None = None,
 ) -> bytes:
-    """A .bin with these features."""
+    """A .bin with these features; `uname` is machine, version with date, and release, as os.uname() gives them."""
     out = bytearray(bytes.fromhex("21a8efbeadde0100"))
     out += bytes(0x104 - len(out)) + start_code(ram_bytes)
     out += b"".join(constant(sensor_hz, 10 + i % 6) + NOP * 20 for i in range(sensor_places))
     out += constant(26_000_000) + NOP * 20 + code + NOP * 20
     texts = [f"MicroPython {version} on {date}; Sipeed_M1 with kendryte-k210".encode()]
+    if uname is not None:
+        machine, text, release = (part.encode() for part in uname)
+        texts = [b"x", machine + bytes(4) + text + bytes(3) + release]
     texts.append(b"only support kmodel V3/V4 now" if kmodel_v4 else b"only support kmodel V3")
     texts += [MARKS[word] for word in features]
     texts.append(b"GC heap size %d is too large, reset GC heap size")

@@ -50,6 +50,47 @@ def test_the_full_build_is_recognised_with_what_it_takes_before_the_gc_heap() ->
     assert made.free_after_gc_bytes == 2_622_064
 
 
+# as public images have them: a build without tags, krux, the first M5StickV, LoBo's MicroPython, CanMV
+@pytest.mark.parametrize(
+    ("uname", "system", "version", "date"),
+    [
+        (
+            ("Sipeed_M1 with kendryte-k210", "9720594 on 2020-11-27", "0.6.0"),
+            "MaixPy", "v0.6.0 (9720594)", "2020-11-27",
+        ),
+        (("Sipeed_M1 with kendryte-k210", "v1.11 on 2024-03-11", "0.0.0"), "MaixPy", "v1.11", "2024-03-11"),
+        (
+            ("M5Stick-V with Kendryte K210", "v0.4.0-52-g3b8c18b84-dirty on 2019-10-21", "0.4.0"),
+            "MaixPy", "v0.4.0-52-g3b8c18b84-dirty", "2019-10-21",
+        ),
+        (
+            ("Sipeed_board with Kendryte-K210", "1efaac0-dirty on 2020-03-12", "1.12.0"),
+            "MicroPython", "v1.12.0 (1efaac0-dirty)", "2020-03-12",
+        ),
+        (
+            ("CanMV_Board with kendryte-k210", "v1.0.5-4-g42c54b5 on 2024-04-11", "1.0.7"),
+            "CanMV", "v1.0.5-4-g42c54b5", "2024-04-11",
+        ),
+    ],
+    ids=["no tags", "krux", "first M5StickV", "LoBo", "CanMV"],
+)  # fmt: skip
+def test_what_os_uname_gives_is_read(uname: tuple[str, str, str], system: str, version: str, date: str) -> None:
+    made = read_image(image(uname=uname))
+    assert (made.system, made.machine, made.version, made.date) == (system, uname[0], version, date)
+    assert made.release == uname[2]
+    assert made.is_maixpy == (system == "MaixPy")
+    if not made.is_maixpy:
+        assert made.features == {}
+        assert made.unknown == (
+            f"It is {system}, but not MaixPy: its features, its free memory and what kmodels it loads are unknown.",
+        )
+
+
+def test_a_program_whose_first_jump_has_four_bytes_is_one() -> None:
+    made = image()
+    assert read_image(made[:2] + b"\1\0" + made[2:-2]).version == read_image(made).version
+
+
 def test_what_the_image_does_not_tell_is_unknown() -> None:
     made = read_image(image(sensor_places=3))
     assert made.features["double_buffer"] is None

@@ -147,9 +147,27 @@ def test_a_name_twice_is_refused_whatever_its_case() -> None:
         read_kfpkg(raw.getvalue())
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_every_compression_that_kflash_unpacks_is_read(method: int) -> None:
+    made = read_kfpkg(zipped({FLASH_LIST: ONE % "0", "m.kmodel": "abc" * 500}, method=method))
+    assert made.files[0].data == b"abc" * 500
+
+
 def test_other_compressions_are_refused() -> None:
-    with pytest.raises(FormatError, match="an unusual compression"):
-        read_kfpkg(zipped({FLASH_LIST: ONE % "0"}, method=zipfile.ZIP_LZMA))
+    packed = bytearray(zipped({FLASH_LIST: ONE % "0"}))
+    for mark, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        place = packed.find(mark) + at
+        packed[place : place + 2] = b"\x5d\x00"  # Zstandard
+    with pytest.raises(FormatError, match="an unusual compression; found method 93"):
+        read_kfpkg(bytes(packed))
+
+
+def test_an_lzma_window_larger_than_a_flash_chip_needs_is_refused() -> None:
+    packed = bytearray(zipped({FLASH_LIST: ONE % "0", "m.kmodel": "abc"}, method=zipfile.ZIP_LZMA))
+    at = packed.find(b"PK\x03\x04") + 30 + len(FLASH_LIST) + 5
+    packed[at : at + 4] = (1 << 30).to_bytes(4, "little")
+    with pytest.raises(FormatError, match=r"an LZMA window that is too large; found 1,073,741,824 bytes"):
+        read_kfpkg(bytes(packed))
 
 
 def test_a_zip_bomb_costs_no_more_memory_than_one_flash_chip() -> None:

@@ -1,7 +1,7 @@
 """What a MaixPy .bin really is: told from its strings, its start-up code and its constants, never from its name.
 
-The rules were tried on nine published images of MaixPy (v0.5.0 to v0.6.2-85, six variants) and another program. What a
-rule cannot decide is reported as unknown rather than guessed.
+The rules were tried on 46 public images of MaixPy (2019-01 to v0.6.2-85, ten variants), on CanMV, LoBo's MicroPython,
+krux, and 40 other programs. What a rule cannot decide is reported as unknown rather than guessed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from k210kit.hardware import (
     GENERAL_MEMORY_START,
     PROGRAM_MARK,
     PROGRAM_MARK_AT,
+    PROGRAM_MARK_PLACES,
 )
 
 __all__ = ["FirmwareImage", "is_program", "named_otherwise", "read_image"]
@@ -32,7 +33,12 @@ __all__ = ["FirmwareImage", "is_program", "named_otherwise", "read_image"]
 _ALIGN_HEAP = bytes.fromhex("137202fc")  # andi tp, tp, -64
 _AUIPC_TP, _AUIPC_MASK = 0x217, 0xFFF
 _ADDI_TP, _ADDI_MASK = 0x20213, 0xFFFFF
-_VERSION = re.compile(rb"MicroPython (v[0-9.]+)(?:-([0-9]+)-g([0-9a-f]{7,9}))?(-dirty)?(?: on (\d{4}-\d\d-\d\d))?")
+_MACHINE = re.compile(rb" with [Kk]endryte[- ][Kk]210\0")  # what os.uname() gives, and behind it version, date, release
+_UNAME = re.compile(rb"\0*([!-~]{3,60}) on (\d{4}-\d\d-\d\d)\0+([0-9][0-9.]{0,14})?")
+_BANNER = re.compile(rb"MicroPython ([!-~]{3,60})(?: on (\d{4}-\d\d-\d\d))?(?:; ([ -~]{3,60}))?")
+_NUMBERED = re.compile(r"v?\d+\.\d+")
+_LONGEST_MACHINE = 40
+_MAIXPY_MACHINES = ("Sipeed_M1", "M5Stick")
 _NES_BSS = 700_000
 _SENSOR_HITS = 4  # places at which SENSOR_FREQ is loaded
 _SENSOR_MHZ = range(4, 31)
@@ -67,7 +73,10 @@ class FirmwareImage:
 
     size: int
     is_maixpy: bool
+    system: str  # "MaixPy", "CanMV", "MicroPython" for any other, "" where no text tells
+    machine: str
     version: str
+    release: str
     date: str
     board: str
     variant: str
@@ -115,7 +124,7 @@ class FirmwareImage:
 
 def is_program(data: bytes) -> bool:
     """Whether `data` begins as every program made with Kendryte's SDK does."""
-    return data.startswith(PROGRAM_MARK, PROGRAM_MARK_AT)
+    return any(data.startswith(PROGRAM_MARK, place) for place in PROGRAM_MARK_PLACES)
 
 
 def named_otherwise(version: str, file_name: str) -> str:
@@ -140,7 +149,8 @@ def read_image(data: bytes) -> FirmwareImage:
             "the program is larger than the memory it runs in", field="size", found=f"{len(data):,} bytes",
             expected="at most 6 MiB",
         )  # fmt: skip
-    version, date, maixpy = _version(data)
+    name = _name(data)
+    maixpy = name.system == "MaixPy"
     heap_start = _heap_start(data)
     ram = None if heap_start is None else heap_start - GENERAL_MEMORY_START - STACKS_BYTES
     features = _features(data, ram) if maixpy else {}
@@ -151,8 +161,11 @@ def read_image(data: bytes) -> FirmwareImage:
     return FirmwareImage(
         size=len(data),
         is_maixpy=maixpy,
-        version=version,
-        date=date,
+        system=name.system,
+        machine=name.machine,
+        version=name.version,
+        release=name.release,
+        date=name.date,
         board=_board(data),
         variant=variant,
         variant_exact=exact,
@@ -165,18 +178,43 @@ def read_image(data: bytes) -> FirmwareImage:
         sensor_hz=sensor,
         gc_fallback=b"reset GC heap size" in data,
         self_calls=calls,
-        unknown=tuple(_unknown(maixpy, heap_start, sensor, features)),
+        unknown=tuple(_unknown(name.system, heap_start, sensor, features, _kmodel_versions(data))),
         warnings=tuple(_warnings(calls, ram, len(data))),
     )
 
 
-def _version(data: bytes) -> tuple[str, str, bool]:
-    found = _VERSION.search(data)
-    if not found:
-        return "", "", False
-    tag, commits, commit, dirty, date = (part.decode() if part else "" for part in found.groups())
-    version = f"{tag}-{commits}-g{commit}" if commits else tag
-    return version + dirty, date, b"Sipeed_M1" in data or b"kendryte-k210" in data
+@dataclass(frozen=True)
+class _Name:
+    """What a program calls itself."""
+
+    system: str = ""
+    machine: str = ""
+    version: str = ""
+    release: str = ""
+    date: str = ""
+
+
+def _name(data: bytes) -> _Name:
+    """From the texts of os.uname(), or else from the greeting; a version that is a bare commit gets its release."""
+    found = _MACHINE.search(data)
+    if found and (uname := _UNAME.match(data, found.end())):
+        start = data.rfind(b"\0", max(0, found.start() - _LONGEST_MACHINE), found.start()) + 1
+        machine = data[max(start, found.start() - _LONGEST_MACHINE) : found.end() - 1].decode("ascii", "replace")
+        version, date, release = (part.decode() if part else "" for part in uname.groups())
+    elif banner := _BANNER.search(data):
+        version, date, machine = (part.decode() if part else "" for part in banner.groups())
+        release = ""
+    else:
+        return _Name()
+    if release and not _NUMBERED.match(version):
+        version = f"v{release} ({version})"
+    return _Name(_system(data, machine), machine, version, release, date)
+
+
+def _system(data: bytes, machine: str) -> str:
+    if machine.startswith("CanMV"):
+        return "CanMV"
+    return "MaixPy" if machine.startswith(_MAIXPY_MACHINES) or b"[MAIXPY]" in data else "MicroPython"
 
 
 def _heap_start(data: bytes) -> int | None:
@@ -311,10 +349,16 @@ def _jump(word: int) -> int:
     return _signed(offset, 21)
 
 
-def _unknown(maixpy: bool, heap_start: int | None, sensor: int | None, features: dict[str, bool | None]) -> list[str]:
-    if not maixpy:
+def _unknown(
+    system: str, heap_start: int | None, sensor: int | None, features: dict[str, bool | None], kmodels: tuple[int, ...]
+) -> list[str]:
+    if not system:
         return ["It has no MicroPython version text: a K210 program, but not MaixPy. Its features are unknown."]
+    if system != "MaixPy":
+        return [f"It is {system}, but not MaixPy: its features, its free memory and what kmodels it loads are unknown."]
     found = [f"Whether it has {word} is not told by the image." for word, there in features.items() if there is None]
+    if not kmodels:
+        found.append("Which kmodels it loads is not told: it has no text about a version that it refuses.")
     if heap_start is None:
         found.append("Its start-up code is not MaixPy's usual one: where the heap begins is unknown.")
     if sensor is None:

@@ -52,12 +52,21 @@ def describe_program(image: FirmwareImage) -> Inspection:
         return Inspection(
             kind="firmware",
             loads_on="flash address 0 of a K210 board",
-            facts={"program": "not MaixPy", "size": image.size, "heap_start": image.heap_start},
+            version=image.version,
+            facts={
+                "program": image.system or "not MicroPython",
+                "machine": image.machine,
+                "date": image.date,
+                "size": image.size,
+                "heap_start": _hexadecimal(image.heap_start),
+            },
             warnings=(*image.warnings, *image.unknown),
         )
     told = {there: [word for word, value in image.features.items() if value is there] for there in (True, False, None)}
     facts: dict[str, object] = {
         "date": image.date,
+        "release": image.release,
+        "machine": image.machine,
         "variant": image.variant if image.variant_exact else f"none exactly; nearest is {image.variant}",
         "board": image.board,
         "features": told[True],
@@ -67,7 +76,7 @@ def describe_program(image: FirmwareImage) -> Inspection:
         "sensor_hz": image.sensor_hz,
         "size": image.size,
         "ram_bytes": image.ram_bytes,
-        "heap_start": None if image.heap_start is None else f"{image.heap_start:#x}",
+        "heap_start": _hexadecimal(image.heap_start),
         "before_gc_heap_bytes": image.pre_gc_bytes,
         "free_after_gc_heap_bytes": image.free_after_gc_bytes,
         "gc_heap_falls_back": image.gc_fallback,
@@ -81,6 +90,10 @@ def describe_program(image: FirmwareImage) -> Inspection:
         facts=facts,
         warnings=image.warnings,
     )
+
+
+def _hexadecimal(address: int | None) -> str | None:
+    return None if address is None else f"{address:#x}"
 
 
 def describe_flash(data: bytes) -> Inspection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import stat
 import struct
@@ -18,20 +19,32 @@ _ENTRY_BYTES = 1024  # of the directory, per entry: a long path and its attribut
 _END = b"PK\x05\x06"
 _END_BYTES = 22
 _LONGEST_COMMENT = 65535
-_PLAIN_METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)  # all that kflash unpacks
+_MOST_LZMA_WINDOW = 64 * 1024 * 1024  # bytes that unpacking will reserve
 _ENCRYPTED = 1
-_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, RuntimeError)
+_ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    RuntimeError,
+    OSError,  # what bz2 raises for bad data
+)
 
 
 class SafeZip:
     """A zip held in memory. All names are checked on opening; at most `most_bytes` are unpacked in its whole life.
 
     Raises `FormatError` for: no zip, too many entries, a name twice, a name that would leave the folder, symbolic
-    links, encryption, a compression other than stored and deflated, a wrong checksum, more bytes than allowed.
+    links, encryption, a compression other than deflate, bzip2 and LZMA, a wrong checksum, more bytes than allowed.
     """
 
     def __init__(self, data: bytes, *, most_bytes: int, most_entries: int = MOST_ENTRIES) -> None:
         self._left = most_bytes
+        self._data = data
         _check_directory(data, most_entries)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
@@ -55,8 +68,11 @@ class SafeZip:
     def read(self, name: str, *, most_bytes: int | None = None) -> bytes:
         """The bytes of one file, counted against what may be unpacked."""
         allowed = min(self._left, self._left if most_bytes is None else most_bytes)
+        entry = self._entries[name]
+        if entry.compress_type == zipfile.ZIP_LZMA:
+            _check_window(self._data, entry)
         try:
-            with self._zip.open(self._entries[name]) as stream:
+            with self._zip.open(entry) as stream:
                 data = stream.read(allowed + 1)
         except _ZIP_FAULTS as error:
             raise FormatError(f"cannot be unpacked ({error})", field=repr(name)) from None
@@ -96,8 +112,21 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise FormatError("a symbolic link", field="zip", found=repr(name), expected="plain files")
     if entry.flag_bits & _ENCRYPTED:
         raise FormatError("an encrypted file", field="zip", found=repr(name), expected="plain files")
-    if entry.compress_type not in _PLAIN_METHODS:
+    if entry.compress_type not in _METHODS:
         raise FormatError(
             "an unusual compression", field="zip", found=f"method {entry.compress_type} for {name!r}",
-            expected="stored or deflated",
+            expected="stored, deflate, bzip2 or LZMA",
+        )  # fmt: skip
+
+
+def _check_window(data: bytes, entry: zipfile.ZipInfo) -> None:
+    """Refuse an LZMA entry that would reserve more memory than a flash chip needs."""
+    head = entry.header_offset
+    names, extra = struct.unpack("<HH", data[head + 26 : head + 30].ljust(4, b"\0"))
+    at = head + 30 + names + extra  # version u16, size of the properties u16, lc/lp/pb, window u32
+    window = int.from_bytes(data[at + 5 : at + 9], "little")
+    if window > _MOST_LZMA_WINDOW:
+        raise FormatError(
+            "an LZMA window that is too large", field=repr(entry.filename), found=f"{window:,} bytes",
+            expected=f"at most {_MOST_LZMA_WINDOW:,}",
         )  # fmt: skip

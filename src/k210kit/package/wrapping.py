@@ -11,7 +11,7 @@ import hashlib
 from typing import Literal
 
 from k210kit.errors import FormatError
-from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES, PROGRAM_MARK, PROGRAM_MARK_AT
+from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES, PROGRAM_MARK, PROGRAM_MARK_PLACES
 
 __all__ = ["WRAPPING_BYTES", "IoMode", "is_wrapped", "program_doubt", "unwrap", "wrap"]
 
@@ -48,6 +48,6 @@ def program_doubt(name: str, data: bytes) -> str:
             f"{name!r} goes to address 0, but the boot ROM will not start it: length and SHA-256 are missing. "
             "In a kfpkg, set sha256Prefix to true for a program."
         )
-    if not unwrap(data).startswith(PROGRAM_MARK, PROGRAM_MARK_AT):
+    if not any(unwrap(data).startswith(PROGRAM_MARK, place) for place in PROGRAM_MARK_PLACES):
         return f"{name!r} does not begin as K210 programs do; is it a .bin for this chip?"
     return ""
