@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from k210kit.training.metrics import Detections, Truth, average_precision, class_metrics, overlaps
+from k210kit.training.metrics import (
+    Detections,
+    Truth,
+    average_precision,
+    class_metrics,
+    learnt_nothing,
+    overlaps,
+)
 
 
 def scene(seed: int, pictures: int, classes: int) -> tuple[list[Detections], list[Truth]]:
@@ -120,3 +127,23 @@ def test_confusion_has_the_truth_in_rows() -> None:
         {"a": 1.0, "b": 0.5},
     )
     assert mine.loss == pytest.approx(-np.log([0.9, 0.2, 0.7]).mean(), rel=1e-5)
+
+
+def test_a_net_that_answers_every_picture_alike_has_learnt_nothing() -> None:
+    truth = np.array([0, 1, 1])
+    alike = class_metrics(np.log(np.array([[0.9, 0.1]] * 3)), truth, ("a", "b"), "test")
+    assert learnt_nothing(alike, pretrained=False) == [
+        "the net says 'a' to every test picture, so it has learnt nothing; with few pictures begin from ImageNet "
+        "weights: --backbone FILE.h5, or --download"
+    ]
+    assert "more pictures or more epochs" in learnt_nothing(alike, pretrained=True)[0]
+    told = class_metrics(np.log(np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])), truth, ("a", "b"), "test")
+    assert learnt_nothing(told, pretrained=False) == []
+    assert learnt_nothing(class_metrics(np.zeros((2, 2)), truth[1:], ("a", "b"), "test"), pretrained=True) == []
+    found, truths = scene(1, 6, 2)
+    assert learnt_nothing(average_precision(found, truths, ["a", "b"], "test"), pretrained=False) == []
+    nothing = [Detections(boxes=f.boxes[:0], classes=f.classes[:0], scores=f.scores[:0]) for f in found]
+    assert (
+        "finds next to nothing"
+        in learnt_nothing(average_precision(nothing, truths, ["a", "b"], "t"), pretrained=True)[0]
+    )

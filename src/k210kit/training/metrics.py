@@ -16,6 +16,7 @@ __all__ = [
     "Truth",
     "average_precision",
     "class_metrics",
+    "learnt_nothing",
     "overlaps",
 ]
 
@@ -219,3 +220,20 @@ def _best_threshold(
     below = float(scores[best + 1]) if best + 1 < len(scores) else 0.0
     threshold = min(max((float(scores[best]) + below) / 2, 0.01), 0.99)
     return threshold, float(precision[best]), float(recall[best]), float(f1[best])
+
+
+def learnt_nothing(figures: ClassMetrics | DetectMetrics, *, pretrained: bool) -> list[str]:
+    """What to say of a net that answers every picture alike, or finds nothing; empty for one that has learnt."""
+    cure = (
+        "more pictures or more epochs are needed"
+        if pretrained
+        else "with few pictures begin from ImageNet weights: --backbone FILE.h5, or --download"
+    )
+    if isinstance(figures, DetectMetrics):
+        told = f"the net finds next to nothing on the test pictures; {cure}"
+        return [told] if figures.ap50 < _NOTHING else []
+    confusion = np.array(figures.confusion)
+    if np.count_nonzero(confusion.any(axis=1)) < 2 or np.count_nonzero(confusion.any(axis=0)) > 1:
+        return []
+    said = list(figures.recall)[int(confusion.any(axis=0).argmax())]
+    return [f"the net says {said!r} to every test picture, so it has learnt nothing; {cure}"]

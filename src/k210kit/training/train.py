@@ -29,11 +29,12 @@ from .fit import EpochReport, Lesson, Phase, Trainer, normalised
 from .forward import Straight, measure_ranges
 from .jsonable import plain
 from .measuring import Metrics
-from .models import classifier, detector, stride_of
+from .metrics import learnt_nothing
+from .models import classifier, detector
 from .options import TrainOptions, changed, read_config
 from .packaging import package_run
 from .recipes import Recipe, recipe
-from .yolo import ANCHORS, NMS, Anchors, cell_of, find_anchors
+from .yolo import ANCHORS, NMS, Anchors, cell_of, find_anchors, stride_for
 
 __all__ = ["TrainResult", "train"]
 
@@ -320,14 +321,21 @@ def _write_config(folder: Path, options: TrainOptions, examined: Examined, parts
     write_whole(folder / "config.json", _json(body), force=True)
 
 
+def _left_out(examined: Examined) -> list[str]:
+    """What the doctor says of the pictures: those that are left out first."""
+    return [
+        f"{f.file} {f.what}" for level in ("error", "warning") for f in examined.health.findings if f.level == level
+    ]
+
+
 def _result(job: _Job, trainer: Trainer, made: Deployed, stopped: bool, spent: tuple[float, float]) -> TrainResult:
     headline = "accuracy" if job.description.task == "classify" else "ap50"
     drop = getattr(made.metrics_float, headline) - getattr(made.metrics_kmodel, headline)
     history, state = trainer.state.history, trainer.state
     phase = job.recipe.phases[state.phase]
     parts = {name: len(getattr(job.parts, name)) for name in ("train", "validation", "test")}
-    found = [f"{f.file} {f.what}" for f in job.examined.health.findings if f.level == "warning"]
-    warnings = [*made.warnings, *found]
+    nothing = learnt_nothing(made.metrics_float, pretrained=not job.backbone.startswith("none"))
+    warnings = [*nothing, *made.warnings, *_left_out(job.examined)]
     if drop > (0.01 if headline == "accuracy" else 0.02):
         warnings.insert(0, f"quantisation costs {drop:.3f} of {headline}, more than is usual")
     return TrainResult(
