@@ -13,6 +13,10 @@ settings.load_profile("kit")
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden texts anew instead of comparing")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared data; a test that asks for it is skipped where it is absent."""

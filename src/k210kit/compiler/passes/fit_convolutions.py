@@ -98,8 +98,11 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     direct = _direct(op, rows, columns, depthwise)
     if direct is not None:
         return [*before, *_cut(replace(node, op=direct), direct, rows, columns, sizes)]
+    shifted = _shifted(node, op, (rows, columns), sizes, depthwise)
+    if shifted is not None:
+        return [*before, *shifted]
     if depthwise:
-        return [*before, *_shifted_depthwise(node, op, rows, columns, sizes)]
+        raise _refusal(node, op, sizes)
     if rows.stride == 2:
         return [*before, *_dealt(node, op, rows, columns, sizes)]
     return [*before, *_copied(node, op, rows, columns, sizes)]
@@ -180,16 +183,19 @@ def _cropped(node: Node, made: Shape, first: tuple[int, int], size: tuple[int, i
     return [full, replace(node, op=crop, inputs=(full.output,))]
 
 
-def _shifted_depthwise(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
-    """A depthwise layer of stride 1 without padding: made with padding, then cut on all sides."""
-    axes = (rows, columns)
-    if any(a.stride != 1 or a.highest - a.lowest > 2 or a.lowest < 0 for a in axes):
-        raise _refusal(node, op, sizes)
-    centred = [{offset - a.lowest - 1: tap for offset, tap in a.taps.items()} for a in axes]
-    weights = _placed(op.weights, centred[0], centred[1])[:, 0]
-    full = KpuConv(weights=weights, bias=op.bias, depthwise=True)
-    first = (rows.lowest + 1, columns.lowest + 1)
-    return _cropped(replace(node, op=full), (sizes[0], sizes[1], sizes[2]), first, (rows.out, columns.out))
+def _shifted(node: Node, op: Conv, axes: tuple[_Axis, _Axis], sizes: Shape, depthwise: bool) -> list[Node] | None:
+    """A layer of stride 1 without padding in front: made with padding, then cut; None if its kernel is too large."""
+    taps, first = [], []
+    for a in axes:
+        later = a.lowest + 1 if a.lowest < -1 or a.highest > 1 else 0
+        if a.stride != 1 or later < 0 or a.highest - later > 1 or a.out + later > a.size:
+            return None
+        taps.append({offset - later: tap for offset, tap in a.taps.items()})
+        first.append(later)
+    weights = _placed(op.weights, taps[0], taps[1])
+    full = KpuConv(weights=weights[:, 0] if depthwise else weights, bias=op.bias, depthwise=depthwise)
+    made = (op.weights.shape[0], *sizes[1:])
+    return _cropped(replace(node, op=full), made, (first[0], first[1]), (axes[0].out, axes[1].out))
 
 
 def _refusal(node: Node, op: Conv, sizes: Shape) -> LayerRefused:
