@@ -10,6 +10,7 @@ import typer
 
 from k210kit.cli.numbers import numbers, real
 from k210kit.cli.output import Json, note, show, table
+from k210kit.cli.outputs import Outputs, names
 from k210kit.errors import FormatError, RefusedError
 from k210kit.files import read_whole
 
@@ -41,6 +42,7 @@ def compare(
         typer.Option(parser=real(0, 1e6, above=True), metavar="NUMBER", help="What a pixel is divided by first."),
     ] = None,
     letterbox: Annotated[bool, typer.Option("--letterbox", help="Keep the pictures' shape, with grey bars.")] = False,
+    outputs: Outputs = None,
     json: Json = False,
 ) -> None:
     """Compare a float model, run by its own engine, with the kmodel, run as the chip does, on the same pictures.
@@ -58,7 +60,7 @@ def compare(
     )
     found = compared(
         model, kmodel, [*images, *map(Path, context.args)], normalisation=normalisation, letterbox=letterbox,
-        limit=limit, layers=layers,
+        limit=limit, layers=layers, outputs=names(outputs),
     )  # fmt: skip
     rows = [
         (x.name, _db(x.snr_db), f"{x.cosine:.4f}", _share(x.top1_agreement), f"{x.largest_error:.3g}")

@@ -75,12 +75,14 @@ def compare(
     limit: int | None = None,
     layers: bool = False,
     runtime: str = "maixpy",
+    outputs: Sequence[str] = (),
 ) -> Comparison:
     """Compare a float model with a kmodel made from it on the same pictures.
 
+    outputs: values or layers at which the model was ended for the kmodel, instead of at its own outputs.
     images: files and folders, or an array as `compile` takes it. An `InputError` says what does not belong together.
     """
-    source, compiled = read_model(Path(model)), load(kmodel)
+    source, compiled = read_model(Path(model), outputs), load(kmodel)
     if compiled.input_shape != source.input_shape:
         raise FormatError(
             f"{kmodel} takes {compiled.input_shape}, {model} takes {source.input_shape}", expected="one input shape"
@@ -91,13 +93,13 @@ def compare(
         else read_inputs(find_pictures([Path(p) for p in images], limit), source.input_shape, letterbox=letterbox)
     )
     batch, _ = normalised(raw, source, normalisation or Normalisation())
-    engine, wanted = float_outputs(Path(model), batch)
+    engine, wanted = float_outputs(Path(model), batch, outputs)
     results = simulate(compiled, list(raw), runtime="sdk" if runtime == "sdk" else "maixpy")
     if any(len(result) != len(wanted) for result in results):
         raise FormatError(f"{kmodel} has {len(results[0])} outputs, {model} has {len(wanted)}", expected="as many")
-    outputs = tuple(_output(name, want, [r[k] for r in results]) for k, (name, want) in enumerate(wanted))
+    compared = tuple(_output(name, want, [r[k] for r in results]) for k, (name, want) in enumerate(wanted))
     rows = _layers(source, compiled, raw, batch) if layers else ()
-    return Comparison(engine=engine, pictures=len(raw), outputs=outputs, layers=tuple(rows))
+    return Comparison(engine=engine, pictures=len(raw), outputs=compared, layers=tuple(rows))
 
 
 def _output(name: str, wanted: Floats, results: Sequence[NDArray[Any]]) -> OutputCompared:

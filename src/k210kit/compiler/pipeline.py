@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.allocate import Placement, allocate
+from k210kit.compiler.cutting import ends_before
 from k210kit.compiler.emit import emit
 from k210kit.compiler.fitting import fitted
 from k210kit.compiler.graph import Graph
@@ -69,9 +70,13 @@ class Normalisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to compile. `limit` is how many calibration pictures are used at most."""
+    """How to compile. `limit` is how many calibration pictures are used at most.
+
+    outputs: values or layers at which the model shall end, instead of at its own outputs.
+    """
 
     normalisation: Normalisation = Normalisation()
+    outputs: tuple[str, ...] = ()
     letterbox: bool = False
     limit: int | None = None
     effort: Effort = "normal"
@@ -105,8 +110,8 @@ def compile(
     tell = progress or (lambda fraction, what: None)
     path = Path(model)
     tell(0.0, "reading the model")
-    source = read_model(path)
-    refuse(findings(source), path.name)
+    source = read_model(path, options.outputs)
+    refuse(findings(source), path.name, lambda: ends_before(source, _refused_layer))
     prepared = passed(source, PREPARING)
     early = None if is_measured(prepared) else _placed(source, prepared, path.name)
     tell(0.1, "reading the pictures")
@@ -143,19 +148,25 @@ class CheckResult:
     kpu_layers: int
     kpu_memory_bytes: int
     main_memory_bytes: int
+    ends: tuple[str, ...]  # where to end the model so that what is before it can become a kmodel
 
 
-def check(model: Path | str) -> CheckResult:
-    """Say what the K210 cannot do with a model, before training or compiling; an `InputError` if it cannot be read."""
+def check(model: Path | str, outputs: Sequence[str] = ()) -> CheckResult:
+    """Say what the K210 cannot do with a model, before training or compiling; an `InputError` if it cannot be read.
+
+    outputs: values or layers at which the model shall end, instead of at its own outputs.
+    """
     path = Path(model)
-    source = read_model(path)
+    source = read_model(path, outputs)
     found = findings(source)
+    ends = ends_before(source, _refused_layer) if found else ()
     kpu_layers = kpu_bytes = main_bytes = 0
     if not found:
         try:
             _, program = lowered(source)
         except LayerRefused as error:
             found = [refused(error)]
+            ends = ends_before(source, _refused_layer, error.node.origin)
         else:
             placement = allocate(program)
             found = step_findings(program) or memory_findings(source, program, placement)
@@ -163,7 +174,7 @@ def check(model: Path | str) -> CheckResult:
             kpu_bytes, main_bytes = placement.kpu_lines * KPU_LINE_BYTES, placement.main_bytes
     return CheckResult(
         ok=not found, findings=tuple(found), layers=len(source.nodes), kpu_layers=kpu_layers,
-        kpu_memory_bytes=kpu_bytes, main_memory_bytes=main_bytes,
+        kpu_memory_bytes=kpu_bytes, main_memory_bytes=main_bytes, ends=ends,
     )  # fmt: skip
 
 
@@ -171,6 +182,14 @@ def lowered(source: Graph, batch: NDArray[np.float32] | None = None) -> tuple[Gr
     """The graph after all passes, and its steps. Without a batch, what depends on ranges is right but for numbers."""
     prepared = passed(source, PREPARING)
     return fitted(passed(prepared if batch is None else measured(prepared, batch), FINISHING))
+
+
+def _refused_layer(graph: Graph) -> str | None:
+    try:
+        lowered(graph)
+    except LayerRefused as error:
+        return error.node.origin
+    return None
 
 
 def passed(graph: Graph, passes: Sequence[Pass]) -> Graph:
@@ -185,7 +204,8 @@ def _placed(source: Graph, prepared: Graph, name: str) -> tuple[Graph, Program, 
     try:
         graph, program = fitted(passed(prepared, FINISHING))
     except LayerRefused as error:
-        refuse([refused(error)], name)
+        layer = error.node.origin
+        refuse([refused(error)], name, lambda: ends_before(source, _refused_layer, layer))
         raise
     refuse(step_findings(program), name)
     placement = allocate(program)

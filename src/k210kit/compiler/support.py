@@ -22,7 +22,17 @@ from k210kit.hardware import (
     MOST_WIDTH,
 )
 
-__all__ = ["LIMITS", "Finding", "Limit", "findings", "memory_findings", "refuse", "refused", "step_findings"]
+__all__ = [
+    "LIMITS",
+    "Finding",
+    "Limit",
+    "end_there",
+    "findings",
+    "memory_findings",
+    "refuse",
+    "refused",
+    "step_findings",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,10 +193,15 @@ def _what_fits(shape: Shape, program: Program) -> str:
     return f"{' or '.join(ways).capitalize()} would fit." if ways else "No smaller input would fit."
 
 
-def refuse(found: list[Finding], name: str) -> None:
-    """Raise `UnsupportedError` with all of `found`, if there is anything."""
-    if len(found) == 1:
-        raise UnsupportedError(f"{name} cannot run on the K210: {found[0]}")
-    if found:
-        lines = "\n".join(f"  {one}" for one in found)
-        raise UnsupportedError(f"{name} cannot run on the K210:\n{lines}")
+def refuse(found: list[Finding], name: str, ends: Callable[[], Sequence[str]] = tuple) -> None:
+    """Raise `UnsupportedError` with all of `found`, if there is anything; `ends`: where to end the model instead."""
+    if not found:
+        return
+    lines = str(found[0]) if len(found) == 1 else "".join(f"\n  {one}" for one in found)
+    separator = "" if len(found) > 1 else " "
+    raise UnsupportedError(f"{name} cannot run on the K210:{separator}{lines}{end_there(ends())}")
+
+
+def end_there(names: Sequence[str]) -> str:
+    """The advice to end a model at some values; empty without names."""
+    return f"\nWhat is before that can: add --outputs {','.join(names)}" if names else ""

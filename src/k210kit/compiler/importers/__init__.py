@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from k210kit.compiler.graph import Graph
@@ -13,22 +14,25 @@ __all__ = ["read_model"]
 _MOST_BYTES = 512 * 1024 * 1024
 
 
-def read_model(path: Path) -> Graph:
-    """The float graph of a TFLite, ONNX or Keras file; the content decides, then the name."""
+def read_model(path: Path, outputs: Sequence[str] = ()) -> Graph:
+    """The float graph of a TFLite, ONNX or Keras file; the content decides, then the name.
+
+    outputs: where the model shall end instead of at its own outputs: names of values or layers.
+    """
     data = read_whole(path, most_bytes=_MOST_BYTES)
     suffix = path.suffix.lower()
     if data[4:8] == b"TFL3" or suffix == ".tflite":
         from k210kit.compiler.importers.tflite import read_tflite
 
-        graph = read_tflite(data, path.name)
+        graph = read_tflite(data, path.name, outputs)
     elif suffix in (".h5", ".hdf5", ".keras") or data[:4] == b"\x89HDF":
         from k210kit.compiler.importers.keras import read_keras
 
-        graph = read_keras(data, path.name)
+        graph = read_keras(data, path.name, outputs)
     elif suffix == ".onnx":
         from k210kit.compiler.importers.onnx import read_onnx
 
-        graph = read_onnx(data, path.name, path.parent)
+        graph = read_onnx(data, path.name, path.parent, outputs)
     else:
         raise FormatError(f"{path} is no model that can be compiled", expected=".tflite, .onnx, .h5 or .keras")
     if len(graph.input_shape) not in (1, 3):

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Output, shape_of
-from k210kit.compiler.importers.layout import Builder
+from k210kit.compiler.importers.layout import Builder, found_outputs
 from k210kit.compiler.ops import Foreign, Op
 from k210kit.compiler.refusals import Inexpressible
-from k210kit.errors import FormatError, MissingExtraError
+from k210kit.errors import FormatError, InputError, MissingExtraError
 
 __all__ = ["LayerCall", "is_keras", "read_keras"]
 
@@ -40,7 +40,7 @@ def is_keras(data: bytes) -> bool:
     return data.startswith(_HDF5) or (data.startswith(b"PK") and b"config.json" in data)
 
 
-def read_keras(data: bytes, name: str) -> Graph:
+def read_keras(data: bytes, name: str, outputs: Sequence[str] = ()) -> Graph:
     """The graph of a Keras model; a `FormatError` says what is damaged or missing."""
     try:
         import h5py
@@ -49,9 +49,9 @@ def read_keras(data: bytes, name: str) -> Graph:
     try:
         if data.startswith(_HDF5):
             with h5py.File(io.BytesIO(data), "r") as file:
-                return _Reader(name, *_from_h5(file, name)).graph()
-        return _Reader(name, *_from_archive(data, name)).graph()
-    except FormatError:
+                return _Reader(name, *_from_h5(file, name)).graph(outputs)
+        return _Reader(name, *_from_archive(data, name)).graph(outputs)
+    except InputError:
         raise
     except _DAMAGE as error:
         raise FormatError(f"the Keras file is damaged ({type(error).__name__}: {error})", field=name) from error
@@ -201,8 +201,9 @@ class _Reader:
     def __init__(self, name: str, config: Json, weights: Weights) -> None:
         self.name, self.config, self.weights = name, config, weights
         self.build = Builder("NHWC")
+        self.named: dict[str, str] = {}  # layer -> its last result
 
-    def graph(self) -> Graph:
+    def graph(self, wanted: Sequence[str]) -> Graph:
         shape = self._input_shape(self.config)
         source = self.build.fresh("input")
         self.build.source_shapes[source] = shape
@@ -212,7 +213,9 @@ class _Reader:
             input=source,
             input_shape=self.build.shape(shape),
             nodes=(),
-            outputs=tuple(Output(value=v, name=n) for v, n in zip(values, names, strict=True)),
+            outputs=found_outputs(wanted, self.named)
+            if wanted
+            else tuple(Output(value=v, name=n) for v, n in zip(values, names, strict=True)),
         )
         return graph.with_nodes(self.build.nodes)
 
@@ -287,6 +290,7 @@ class _Reader:
             call.emit(
                 Foreign(shape=self.build.shape(shape), why=error.why, instead=error.instead), *inputs, shape=shape
             )
+        self.named[call.origin] = call.current
         return [call.current]
 
 

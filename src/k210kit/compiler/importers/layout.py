@@ -6,17 +6,18 @@ source's own element order. `natural` gives, for a value of ours, the positions 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler.graph import Node, Shape, elements
+from k210kit.compiler.graph import Node, Output, Shape, elements
 from k210kit.compiler.ops import Affine, Gather, Op, Padding, Resize
-from k210kit.errors import FormatError
+from k210kit.errors import FormatError, InputError
 
-__all__ = ["Builder", "Order", "same_padding"]
+__all__ = ["Builder", "Order", "found_outputs", "same_padding"]
 
 Order = Literal["NHWC", "NCHW"]
 Indices = NDArray[np.int64]
@@ -116,6 +117,17 @@ class Builder:
         count = self.shape(source)[0]
         full = [np.broadcast_to(np.asarray(v, np.float32), (count,)).copy() for v in (scale, shift)]
         return Affine(scale=full[0], shift=full[1])
+
+
+def found_outputs(wanted: Sequence[str], known: Mapping[str, str]) -> tuple[Output, ...]:
+    """The values that the user names; known: values by every name that they have."""
+    outputs = []
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 3, 0.5) or list(known)[-3:]
+            raise InputError(f"--outputs: no value or layer is called '{name}'. Like it are {', '.join(near)}.")
+        outputs.append(Output(value=known[name], name=name))
+    return tuple(outputs)
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:

@@ -5,7 +5,7 @@ Tensors of rank 4 are NCHW. A dynamic batch becomes 1. Operators are read by the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler.graph import Graph, Node, Output, elements, shape_of
-from k210kit.compiler.importers.layout import Builder
+from k210kit.compiler.graph import Graph, Node, elements, shape_of
+from k210kit.compiler.importers.layout import Builder, found_outputs
 from k210kit.compiler.ops import Foreign, Op
 from k210kit.compiler.refusals import Inexpressible
-from k210kit.errors import FormatError, MissingExtraError
+from k210kit.errors import FormatError, InputError, MissingExtraError
 
 __all__ = ["Call", "read_onnx"]
 
@@ -28,14 +28,14 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def read_onnx(data: bytes, name: str, folder: Path | None = None) -> Graph:
+def read_onnx(data: bytes, name: str, folder: Path | None = None, outputs: Sequence[str] = ()) -> Graph:
     """The graph of an .onnx file; `folder` is where its external weights lie, if it has any.
 
     A `FormatError` says what is damaged.
     """
     try:
-        return _Reader(_parse(data, name, folder), name).graph()
-    except FormatError:
+        return _Reader(_parse(data, name, folder), name).graph(outputs)
+    except InputError:
         raise
     except _DAMAGE as error:
         raise FormatError(f"the ONNX file is damaged ({type(error).__name__}: {error})", field=name) from error
@@ -187,25 +187,40 @@ class _Reader:
         self.values: dict[str, str] = {}
         self.lengths: dict[str, str] = {}  # lengths of whole vectors, by name -> the value that has it
 
-    def graph(self) -> Graph:
+    def graph(self, wanted: Sequence[str]) -> Graph:
         from k210kit.compiler.importers.onnx_operators import OPERATORS
 
         source = self._input()
-        for node in self.model.graph.node:
+        made = {node.name: node.output[0] for node in self.model.graph.node if node.name and node.output}
+        names = [made.get(name, name) for name in wanted] or [out.name for out in self.model.graph.output]
+        for node in self._needed(names):
             self._read(Call(self, node), OPERATORS)
-        outputs = [out.name for out in self.model.graph.output]
-        for name in outputs:
+        for name in () if wanted else names:
             if name not in self.values:
                 told = "is a constant" if name in self.constants else "is not computed by the graph"
                 raise FormatError(f"output '{name}' {told}", field=self.name)
+        known = self.values | {node: self.values[out] for node, out in made.items() if out in self.values}
+        outputs = found_outputs(wanted, known) if wanted else found_outputs(names, self.values)
         graph = Graph(
             name=self.name,
             input=source,
             input_shape=self.build.shape(self.build.source_shapes[source]),
             nodes=(),
-            outputs=tuple(Output(value=self.values[name], name=name) for name in outputs),
+            outputs=outputs,
         )
         return graph.with_nodes(self.build.nodes)
+
+    def _needed(self, names: Sequence[str]) -> list[Any]:
+        """The nodes that these values need; all, if one of them is not known."""
+        nodes = list(self.model.graph.node)
+        wanted, kept = set(names), []
+        if not wanted <= {out for node in nodes for out in node.output} | set(self.constants):
+            return nodes
+        for node in reversed(nodes):
+            if any(out in wanted for out in node.output):
+                kept.append(node)
+                wanted.update(node.input)
+        return kept[::-1]
 
     def _input(self) -> str:
         inputs = [v for v in self.model.graph.input if v.name not in self.constants]

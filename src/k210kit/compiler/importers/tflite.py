@@ -7,6 +7,7 @@ NHWC. A dynamic batch becomes 1.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Output, elements
-from k210kit.compiler.importers.layout import Builder
+from k210kit.compiler.importers.layout import Builder, found_outputs
 from k210kit.compiler.ops import Curve, Foreign, Op
 from k210kit.compiler.refusals import REFUSALS, Inexpressible
-from k210kit.errors import FormatError, UnsupportedError
+from k210kit.errors import FormatError, InputError, UnsupportedError
 
 __all__ = ["ACTIVATIONS", "Call", "is_tflite", "read_tflite"]
 
@@ -41,13 +42,13 @@ def is_tflite(data: bytes) -> bool:
     return data[4:8] == b"TFL3"
 
 
-def read_tflite(data: bytes, name: str) -> Graph:
+def read_tflite(data: bytes, name: str, outputs: Sequence[str] = ()) -> Graph:
     """The graph of a .tflite file; a `FormatError` says what is damaged."""
     if not is_tflite(data):
         raise FormatError("not a TFLite file", field=name, found=repr(data[4:8]), expected="the letters TFL3 at byte 4")
     try:
-        return _Reader(data, name).graph()
-    except FormatError:
+        return _Reader(data, name).graph(outputs)
+    except InputError:
         raise
     except _DAMAGE as error:
         raise FormatError(f"the TFLite file is damaged ({type(error).__name__}: {error})", field=name) from error
@@ -207,7 +208,7 @@ class _Reader:
             raise FormatError(f"'{name}' has {raw.size} bytes of sparse data", expected=f"whole {dtype.name}")
         return np.frombuffer(densified(raw.tobytes(), dtype, shape, sparsity, name).tobytes(), np.uint8)
 
-    def graph(self) -> Graph:
+    def graph(self, wanted: Sequence[str]) -> Graph:
         subgraph = self.subgraph
         inputs, outputs = _numbers(subgraph.InputsAsNumpy()), _numbers(subgraph.OutputsAsNumpy())
         if len(inputs) != 1:
@@ -233,16 +234,25 @@ class _Reader:
                 kind = (code.CustomCode() or b"CUSTOM").decode("utf-8", "replace")
             self._read_operator(Call(self, operator, kind))
         missing = [self.tensor(k).name for k in outputs if k not in self.values]
-        if missing or not outputs:
+        if not wanted and (missing or not outputs):
             raise FormatError(f"output '{missing[0] if missing else ''}' is not computed by the graph", field=self.name)
         graph = Graph(
             name=self.name,
             input=self.values[source.index],
             input_shape=self.build.shape(source.shape),
             nodes=(),
-            outputs=tuple(Output(value=self.values[k], name=self.tensor(k).name) for k in outputs),
+            outputs=found_outputs(wanted, self._names())
+            if wanted
+            else tuple(Output(value=self.values[k], name=self.tensor(k).name) for k in outputs),
         )
         return graph.with_nodes(self.build.nodes)
+
+    def _names(self) -> dict[str, str]:
+        """The values by their tensors' names, and by what stands before the first semicolon of those."""
+        names: dict[str, str] = {}
+        for k, value in self.values.items():
+            names.setdefault(self.tensor(k).name.split(";")[0], value)
+        return names | {self.tensor(k).name: value for k, value in self.values.items()}
 
     def _read_operator(self, call: Call) -> None:
         from k210kit.compiler.importers.tflite_operators import OPERATORS
