@@ -185,3 +185,58 @@ def test_a_bare_except_cannot_keep_a_script_alive(desk: Desk) -> None:
 def test_an_endless_loop_without_pictures_ends(desk: Desk) -> None:
     assert desk.run("while True:\n    pass\n", frame_limit=5).ended == "frames"
     assert desk.run("while True:\n    time.sleep(1)\n", stop_at=7.5).seconds_board == pytest.approx(7.5, abs=1.1)
+
+
+def test_names_with_two_underscores_stay_what_they_are(desk: Desk) -> None:
+    """CPython would write the class's name in front of them."""
+    printed = desk.prints(
+        """
+        def __outside():
+            return 4
+        class Robot:
+            __count = 1
+            def __init__(self):
+                self.__speed = 2
+            def __sum(self):
+                return self.__speed + self.__count + __outside()
+            def sum(self):
+                return self.__sum()
+        class Fast(Robot):
+            def sum(self):
+                return super().sum() * 10
+        robot = Fast()
+        print(robot.sum(), robot.__speed, Robot.__name__)
+        """
+    )
+    assert printed == "70 2 Robot\n"
+
+
+def test_structs_cut_numbers_to_their_fields(desk: Desk) -> None:
+    printed = desk.prints(
+        """
+        import ustruct
+        print(ustruct.pack("<bBhH", 200, -1, 70000, -2))
+        print(ustruct.pack(">3sI", "abc", -1))
+        try:
+            ustruct.pack("b", 1.5)
+        except Exception as error:
+            print("no")
+        """
+    )
+    assert printed == "b'\\xc8\\xffp\\x11\\xfe\\xff'\nb'abc\\xff\\xff\\xff\\xff'\nno\n"
+
+
+def test_files_open_with_an_encoding_that_means_nothing(desk: Desk) -> None:
+    assert desk.prints('f = open("/flash/a.txt", "w", encoding="utf-8")\nf.write("x")\nf.close()\nprint(1)\n') == "1\n"
+
+
+def test_the_finalisers_of_the_firmware_are_methods(desk: Desk) -> None:
+    script = """
+        from machine import Timer
+        timer = Timer(Timer.TIMER0, Timer.CHANNEL0, mode=Timer.MODE_ONE_SHOT, period=10, callback=lambda t: 1)
+        timer.__del__()
+        from Maix import I2S
+        I2S(I2S.DEVICE_0).__deinit__()
+        print("gone")
+    """
+    assert desk.prints(script) == "gone\n"

@@ -59,11 +59,11 @@ def _parameters(function: Any) -> list[str]:
 
 
 def test_names_that_only_a_board_has_say_so(desk: Desk) -> None:
-    assert is_only_on_the_board("KPU", "classifier")
-    result = desk.run("import KPU\nKPU.classifier")
+    assert is_only_on_the_board("image", "ImageReader")
+    result = desk.run("import image\nimage.ImageWriter(1)")
     assert result.error is not None
-    assert "KPU.classifier is in the firmware, but not in the emulator" in result.error
-    assert result.not_emulated == {"KPU.classifier": 1}
+    assert "image.ImageWriter is in the firmware, but not in the emulator" in result.error
+    assert result.not_emulated == {"image.ImageWriter": 1}
 
 
 def test_modules_that_only_a_board_has_say_so(desk: Desk) -> None:

@@ -43,7 +43,7 @@ def _run_if_whole(text: str, board: Board, interpreter: Interpreter, namespace: 
             warnings.simplefilter("ignore")
             if codeop.compile_command(text, "<stdin>") is None:
                 return False
-        exec(compile_script(text + "\n", "<stdin>", "single"), namespace)
+        exec(compile_script(text + "\n", "<stdin>", "single")[0], namespace)
     except (Stop, SystemExit):
         board.clock.stopping = ""
     except BaseException as failure:  # the prompt's edge: whatever a line raises, the board prints

@@ -5,14 +5,16 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from k210kit.emulator.card import os_error
 from k210kit.emulator.costs import print_seconds
+from k210kit.emulator.gc_heap import out_of_heap
 from k210kit.emulator.modules import offered
 from k210kit.emulator.modules.table import DeviceModuleObject, module_object, refuse_absent
-from k210kit.emulator.script import HIDDEN_ATTRIBUTES, PRIVATE, STEP, compile_script, decode_source
+from k210kit.emulator.script import HIDDEN_ATTRIBUTES, NAMED, PRIVATE, STEP, compile_script, decode_source
+from k210kit.emulator.small_objects import BOOT_BYTES, Reached, code_bytes, script_frames, walk
 from k210kit.emulator.wording import represent, text_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _SAME_AS_CPYTHON = """
 
 
 _STEPS_PER_LOOK = 256
+_STEPS_PER_WALK = 1024  # at least, and eight for each object that was found, so that looking takes little time
 
 
 class Interpreter:
@@ -44,10 +47,14 @@ class Interpreter:
         self.path: list[str] = ["", ".", "/flash"]
         self.memory_watch: Callable[[], None] = lambda: None  # raises MemoryError where the process grows without end
         self._steps_left = _STEPS_PER_LOOK
+        self._steps_to_walk = _STEPS_PER_WALK
+        self._code_bytes = 0
         self.loaded: dict[str, ModuleType] = {}
         self.main_namespace: dict[str, Any] = {}  # of the file that runs as the main program
         self.builtins = self._make_builtins()
         board.modules["interpreter"] = self
+        board.gc.look_at = self._look_at_memory
+        board.gc.ledger.where = self._line
 
     # running ----------------------------------------------------------------------------------------------------
     def namespace(self, name: str, filename: str = "") -> dict[str, Any]:  # Any: the script's own values
@@ -69,7 +76,9 @@ class Interpreter:
 
     def run(self, source: str, filename: str, namespace: dict[str, Any]) -> None:
         """Run a script's text in `namespace`; its exceptions come out as they are."""
-        exec(compile_script(source, filename), namespace)  # the script itself, with the board's builtins only
+        code, nodes = compile_script(source, filename)
+        self._code_bytes += code_bytes(nodes)
+        exec(code, namespace)  # the script itself, with the board's builtins only
 
     def is_script(self, frame_globals: Mapping[str, Any]) -> bool:
         """Whether a frame belongs to a script of this board."""
@@ -187,16 +196,58 @@ class Interpreter:
         )
         made[STEP] = self._step
         made[PRIVATE] = private_attribute
+        made[NAMED] = _named
         return made
 
-    def _step(self, seconds: float) -> None:
+    def _step(self, seconds: float, made: int = 0) -> None:
         """The head of a loop or function of the script."""
         self.board.clock.tick(seconds)
+        if made:
+            self.board.gc.made(made)
         self._steps_left -= 1
         if self._steps_left < 0:
             self._steps_left = _STEPS_PER_LOOK
             self.board.check_idle()
             self.memory_watch()
+            self._steps_to_walk -= _STEPS_PER_LOOK
+            if self._steps_to_walk < 0:
+                self._check_memory()
+
+    # memory -----------------------------------------------------------------------------------------------------
+    def _walk(self) -> Reached:
+        """Everything that the script can reach, outside of the kit."""
+        files = [vars(made) for made in self.loaded.values() if not isinstance(made, DeviceModuleObject)]
+        roots = {name: value for name, value in self.main_namespace.items() if name != "__builtins__"}
+        others = [value for file in files for name, value in file.items() if name != "__builtins__"]
+        return walk(roots, [*others, *script_frames(self.is_script)], self.is_script)
+
+    def _look_at_memory(self) -> dict[str, int]:
+        return self._measured().by_name
+
+    def _measured(self) -> Reached:
+        """Walk, and tell the heap."""
+        found = self._walk()
+        self.board.gc.small_bytes = BOOT_BYTES + self._code_bytes + found.bytes
+        self._steps_to_walk = max(_STEPS_PER_WALK, 8 * found.objects)
+        return found
+
+    def _check_memory(self) -> None:
+        """Raise the board's MemoryError where what the script holds does not fit."""
+        heap = self.board.gc
+        largest = self._measured().largest
+        if heap.used_bytes >= heap.total_bytes:
+            heap.collect()
+            if heap.used_bytes >= heap.total_bytes:
+                while largest > 2 * heap.total_bytes:  # grown on between two looks
+                    largest //= 2
+                raise out_of_heap(max(largest, 32))
+
+    def _line(self) -> str:
+        """Where the script is: file:line."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and not self.is_script(frame.f_globals):
+            frame = frame.f_back
+        return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
     def _print(self, *values: object, sep: str = " ", end: str = "\n", file: Any = None) -> None:
         text = sep.join(map(text_of, values)) + end
@@ -207,7 +258,7 @@ class Interpreter:
             file.write(text)
 
     def _compile(self, source: str, filename: str, mode: str) -> CodeType:
-        return compile_script(source, filename, mode)
+        return compile_script(source, filename, mode)[0]
 
     def _eval(self, source: str | CodeType, names: dict[str, Any] | None = None, inner: Any = None) -> Any:
         return self._evaluate(source, "eval", names, inner, sys._getframe(1))
@@ -220,7 +271,7 @@ class Interpreter:
         if isinstance(source, CodeType):
             code = source
         else:
-            code = compile_script(source.strip() if mode == "eval" else source, "<string>", mode)
+            code, _ = compile_script(source.strip() if mode == "eval" else source, "<string>", mode)
         outer = caller.f_globals if names is None else names
         outer.setdefault("__builtins__", self.builtins)
         if outer["__builtins__"] is not self.builtins:
@@ -294,7 +345,15 @@ def private_attribute(of: Any, name: str) -> Any:
     """`of._name` in a script: its own names, not the kit's (Any: both)."""
     if is_the_kits(of, name):
         raise AttributeError(f"'{type(of).__name__}' object has no attribute '{name}'")
+    if name == "__del__" and type(of).__module__.startswith("k210kit") and hasattr(of, "deinit"):
+        return of.deinit  # the firmware's finalisers are methods that scripts call
     return builtins.getattr(of, name)
+
+
+def _named(name: str, cls: type) -> type:
+    """A class under its own name; see `script.NAMED`."""
+    cls.__name__ = cls.__qualname__ = name
+    return cls
 
 
 def byte_array_class(board: Board) -> type:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from k210kit import errors
+from k210kit.emulator.ledger import Growth, LineMemory
 from k210kit.emulator.request import RunRequest
 from k210kit.emulator.result import HeapReport, RunResult
 from k210kit.errors import KitError
@@ -55,5 +56,8 @@ def _answer(path: Path, code: int) -> RunResult:
             kind = errors.InputError
         raise kind(answer["error"]["message"])
     values = answer["result"]
-    values["heap"] = HeapReport(**values["heap"])
+    heap = values["heap"]
+    heap["growth"] = [Growth(**entry) for entry in heap["growth"]]
+    heap["lines"] = [LineMemory(**entry) for entry in heap["lines"]]
+    values["heap"] = HeapReport(**heap)
     return RunResult(**values)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from k210kit.emulator.ledger import Growth, LineMemory
+
 __all__ = ["HeapReport", "RunResult"]
 
 
@@ -13,7 +15,9 @@ class HeapReport:
 
     gc_total: int
     gc_free: int
-    gc_allocated_per_frame: float | None  # from the second half of the frames; a leak shows as a falling gc_free
+    gc_allocated_per_frame: float | None  # from the second half of the frames
+    growth: list[Growth]  # what holds more with each frame: a leak
+    lines: list[LineMemory]  # lines that took big pieces (pictures, byte arrays), most bytes first
     system_free: int
     system_lowest_free: int
     held: dict[str, int]

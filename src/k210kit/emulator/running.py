@@ -101,8 +101,14 @@ def _raised_explicitly(frame: FrameType, line: int) -> bool:
     return text.startswith("raise ") or "(of, name" in text  # getattr for the script
 
 
+_MOST_LINES = 20
+
+
 def _report(board: Board, printed: Printed, ended: str, error: str | None, seconds: float) -> RunResult:
-    counters = board.counters
+    counters, ledger = board.counters, board.gc.ledger
+    if counters.frames:
+        board.gc.note(counters.frames)
+    lines = sorted((entry for entry in ledger.lines.values() if entry.line), key=lambda entry: -entry.bytes)
     return RunResult(
         board=board.name,
         firmware=board.firmware.name,
@@ -118,6 +124,8 @@ def _report(board: Board, printed: Printed, ended: str, error: str | None, secon
             gc_total=board.gc.total_bytes,
             gc_free=board.gc.free_bytes,
             gc_allocated_per_frame=_per_frame(counters.allocated_bytes_per_frame),
+            growth=ledger.growth(),
+            lines=lines[:_MOST_LINES],
             system_free=board.heap.free_bytes,
             system_lowest_free=board.heap.lowest_free_bytes,
             held=board.heap.holders(),

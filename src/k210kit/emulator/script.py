@@ -1,10 +1,11 @@
 """From a script's text to code that runs here: parsed by CPython, refused where MaixPy refuses, paced by steps.
 
 Before:  while True:              After:  while True:
-             img = snapshot()                 __step__(0.000012)
+             img = snapshot()                 __step__(0.000012, 32)
                                               img = snapshot()
 
-The step at the head of every loop and function lets board time pass, interrupts fire, threads change, and a run end.
+The step at the head of every loop and function lets board time pass, counts the small objects that a turn makes and
+forgets, and lets interrupts fire, threads change, and a run end.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import tokenize
 import warnings
 from types import CodeType
 
-__all__ = ["PRIVATE", "STEP", "compile_script", "decode_source"]
+__all__ = ["NAMED", "PRIVATE", "STEP", "compile_script", "decode_source"]
 
 STEP = "__step__"
+NAMED = "__named__"  # gives a class the name that it was compiled without
 PRIVATE = "__private__"  # reads an attribute whose name starts with an underscore, unless it is one of the kit's
 # Bytecodes of MicroPython take a few hundred instructions' time at 400 MHz; per node of the syntax tree, an estimate.
 SECONDS_PER_NODE = 0.7e-6
@@ -39,8 +41,8 @@ def decode_source(data: bytes) -> str:
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def compile_script(source: str, filename: str, mode: str = "exec") -> CodeType:
-    """Compile, or raise SyntaxError as MaixPy would."""
+def compile_script(source: str, filename: str, mode: str = "exec") -> tuple[CodeType, int]:
+    """Compile, or raise SyntaxError as MaixPy would; the number is that of the nodes of the script's syntax tree."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -48,10 +50,11 @@ def compile_script(source: str, filename: str, mode: str = "exec") -> CodeType:
         except ValueError as failure:  # a null byte
             raise SyntaxError(str(failure)) from None
         _refuse_newer_python(tree, filename)
+        nodes = sum(1 for _ in ast.walk(tree))
         tree = ast.fix_missing_locations(_Steps().visit(tree))
         code = compile(tree, filename, mode, dont_inherit=True)
     assert isinstance(code, CodeType)
-    return code
+    return code, nodes
 
 
 def _parse(source: str, filename: str, mode: str) -> ast.AST:
@@ -118,6 +121,18 @@ class _Steps(ast.NodeTransformer):
         node.decorator_list = [d for d in map(self.visit, node.decorator_list) if not _is_emitter(d)]
         return self._with_step(node)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> list[ast.AST] | ast.AST:
+        """CPython gives `__name` in a class the class's name in front, MicroPython does not.
+
+        A class whose name is all underscores is spared, so it is compiled under such a name.
+        """
+        self.generic_visit(node)
+        if not _has_private_names(node):
+            return node
+        name, node.name = node.name, _SPARED
+        call = ast.Call(ast.Name(NAMED, ast.Load()), [ast.Constant(name), ast.Name(_SPARED, ast.Load())], [])
+        return [node, ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], call), node)]
+
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         catches_all = node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException")
         return self._with_step(node) if catches_all else self.generic_visit(node)
@@ -132,11 +147,24 @@ class _Steps(ast.NodeTransformer):
         return node
 
     def _with_step(self, node: ast.While | ast.For | ast.FunctionDef | ast.ExceptHandler) -> ast.AST:
-        seconds = SECONDS_PER_STEP + _own_nodes(node.body) * SECONDS_PER_NODE
+        own = _own_nodes(node.body)
+        seconds, made = SECONDS_PER_STEP + len(own) * SECONDS_PER_NODE, sum(map(_made_bytes, own))
         self.generic_visit(node)
-        call = ast.Call(ast.Name(STEP, ast.Load()), [ast.Constant(seconds)], [])
+        call = ast.Call(ast.Name(STEP, ast.Load()), [ast.Constant(seconds), ast.Constant(made)], [])
         node.body.insert(0, ast.copy_location(ast.Expr(call), node.body[0]))
         return node
+
+
+_SPARED = "_____"
+
+
+def _has_private_names(tree: ast.ClassDef) -> bool:
+    """Whether CPython would change a name in this class."""
+    for node in ast.walk(tree):
+        for value in (getattr(node, field, None) for field in ("id", "attr", "name", "arg")):
+            if isinstance(value, str) and value.startswith("__") and not value.endswith("__"):
+                return True
+    return False
 
 
 def _is_emitter(decorator: ast.AST) -> bool:
@@ -148,12 +176,60 @@ def _is_emitter(decorator: ast.AST) -> bool:
     )
 
 
-def _own_nodes(body: list[ast.stmt]) -> int:
+def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
     """Nodes of a block without those of inner loops and functions, which have steps of their own."""
-    count, waiting = 0, list[ast.AST](body)
+    made, waiting = list[ast.AST](), list[ast.AST](body)
     while waiting:
         node = waiting.pop()
-        count += 1
+        made.append(node)
         if not isinstance(node, ast.While | ast.For | ast.FunctionDef | ast.ClassDef):
             waiting.extend(ast.iter_child_nodes(node))
-    return count
+    return made
+
+
+# Calls of these make a text or a container; an estimate of their bytes.
+_MAKERS = {
+    "str": 64,
+    "format": 96,
+    "join": 64,
+    "list": 64,
+    "tuple": 64,
+    "dict": 128,
+    "split": 192,
+    "range": 64,
+    "zip": 64,
+}
+
+
+def _made_bytes(node: ast.AST) -> int:
+    """Bytes of the GC heap that a node takes each time it is reached: an estimate of MicroPython's 32-byte blocks."""
+    if isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load):
+        constant = all(isinstance(item, ast.Constant) for item in node.elts)
+        return 0 if constant else _in_blocks(16 + 8 * len(node.elts))
+    if isinstance(node, ast.List) and isinstance(node.ctx, ast.Load):
+        return 32 + _in_blocks(8 * max(4, len(node.elts)))
+    if isinstance(node, ast.Dict):
+        return 64 + _in_blocks(16 * max(1, len(node.keys)))
+    if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp | ast.Lambda):
+        return 96
+    if isinstance(node, ast.BinOp):
+        return _made_by_operator(node)
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        return _MAKERS.get(name, 0)
+    return 0
+
+
+def _made_by_operator(node: ast.BinOp) -> int:
+    sides = (node.left, node.right)
+    if isinstance(node.op, ast.Mod | ast.Add) and any(_is_constant(side, str) for side in sides):
+        return 96
+    return 32 if isinstance(node.op, ast.Div) or any(_is_constant(side, float) for side in sides) else 0
+
+
+def _is_constant(node: ast.AST, kind: type) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, kind)
+
+
+def _in_blocks(size: int) -> int:
+    return -(-size // 32) * 32

@@ -14,6 +14,7 @@ from k210kit.emulator.buffers import as_bytes
 from k210kit.emulator.face_features import face_compare, face_encode
 from k210kit.emulator.kpu_library import KpuError, KpuLibrary, LoadedModel, UndefinedOnBoardError
 from k210kit.emulator.modules.image.arguments import as_array, as_float, as_int
+from k210kit.emulator.modules.kpu_classifier import make_classifier
 from k210kit.emulator.modules.kpu_objects import FeatureMap, Found, KpuNet, LayerInfo, YoloSettings, layer_name
 from k210kit.emulator.modules.table import NotEmulatedError, device_module
 from k210kit.emulator.system_memory import SystemBlock
@@ -43,6 +44,7 @@ class KpuModule:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._library = KpuLibrary(board)
+        self.classifier = make_classifier(board, self._features)
 
     # loading ----------------------------------------------------------------------------------------------------
     def load(self, *arguments: Any, **_unknown: object) -> KpuNet:
@@ -190,6 +192,12 @@ class KpuModule:
         if picture.pixel_format not in (_GRAYSCALE, _RGB565):
             return "img bpp not support yet!"
         return ""
+
+    def _features(self, net: KpuNet, picture: Picture) -> NDArray[np.float32]:
+        """A net's first output as floats, for the classifier."""
+        self._run(net._model, self._planes(net._model, picture), dma=1)
+        made = self._feature_map(net._model, 0)
+        return np.array(made._values, np.float32)
 
     def _run(self, model: LoadedModel, values: NDArray[Any], *, dma: int) -> None:
         try:

@@ -21,8 +21,11 @@ class _Manager:
     def help(self) -> None:
         self.fpioa.help()
 
-    def register(self, pin: int, function: int, force: bool = True) -> None:
+    def register(self, pin: int, function: int | None = None, force: bool = True) -> None:
         """Give a pin a function; one that has it already loses it, or an Exception says so without `force`."""
+        if function is None:
+            self._board.warn("fm.register(pin) without a function is M5Stack's; stock MaixPy raises a TypeError.")
+            return
         used = self.get_pin_by_function(function)
         if used == pin:
             return
@@ -62,7 +65,10 @@ class _OldBoardInfo:
         if name.startswith("__"):
             raise AttributeError(f"type object 'board_info' has no attribute '{name}'")
         self._board.warn("fpioa_manager has no board_info since MaixPy 0.6: write `from board import board_info`.")
-        return getattr(self._board.module("board").board_info, name)
+        pins = self._board.module("board").board_info
+        if not hasattr(pins, name):
+            raise AttributeError(f"type object 'board_info' has no attribute '{name}'")
+        return getattr(pins, name)
 
 
 @device_module("fpioa_manager", needs="fpioa_manager")

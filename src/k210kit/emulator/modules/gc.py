@@ -1,4 +1,4 @@
-"""`gc`: MicroPython's heap. Big objects have exact places; small ones live in CPython and are not counted."""
+"""`gc`: MicroPython's heap. Big objects have exact places; small ones live in CPython and are counted by a walk."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ class GcModule:
         return self._enabled
 
     def mem_free(self) -> int:
+        self._board.gc.look_at()
         return self._board.gc.free_bytes
 
     def mem_alloc(self) -> int:
+        self._board.gc.look_at()
         return self._board.gc.used_bytes
 
     def threshold(self, *arguments: int) -> int | None:

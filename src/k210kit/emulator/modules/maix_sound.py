@@ -78,6 +78,9 @@ class I2S:
         self._busy_until = self._board.clock.now + count / (self._rate or 44100)
         return made
 
+    def __deinit__(self) -> None:
+        return None
+
     def wait_record(self) -> None:
         self._board.clock.sleep_until(self._busy_until)
 
@@ -176,6 +179,9 @@ class Audio:
         """Append recorded points."""
         if self._writer is not None:
             self._writer.writeframes(bytes(len(audio._data) // 2 // self._channels * self._channels))
+
+    def __deinit__(self) -> None:
+        self.finish()
 
     def finish(self) -> None:
         for stream in (self._wave, self._writer):

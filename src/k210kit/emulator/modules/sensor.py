@@ -326,6 +326,8 @@ class SensorModule:
         counters.last_picture = self._board.clock.now
         counters.frame_times.append(self._board.clock.now)
         counters.allocated_bytes_per_frame.append(self._board.gc.allocated_bytes)
+        if self._board.gc.ledger.wants_a_look(counters.frames):
+            self._board.gc.note(counters.frames)
 
     # what the camera says -----------------------------------------------------------------------------------------
     def width(self) -> int:

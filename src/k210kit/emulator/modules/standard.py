@@ -15,6 +15,7 @@ import re as host_re
 import struct as host_struct
 import zlib as host_zlib
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from k210kit.emulator.board import Board
@@ -54,9 +55,28 @@ class CmathModule(_Copied):
     _names = _copy(host_cmath, "e pi phase polar rect exp log log10 sqrt cos sin")
 
 
-def _packable(value: Any) -> Any:
-    """Text as its bytes (Any: a value of a form)."""
-    return value.encode() if isinstance(value, str) else value
+_BITS = {"b": 8, "B": 8, "h": 16, "H": 16, "i": 32, "I": 32, "l": 32, "L": 32, "q": 64, "Q": 64}
+_NATIVE_BITS = {**_BITS, "l": 64, "L": 64}
+
+
+def _packable(form: str, values: tuple[Any, ...]) -> list[Any]:
+    """Values as CPython packs them: numbers cut to their field as on the board, text as bytes (Any: the form's)."""
+    bits = _NATIVE_BITS if form[:1] not in "<>!=" else _BITS
+    made, waiting = list[Any](), iter(values)
+    for count, kind in host_re.findall(r"(\d*)([a-zA-Z?])", form):
+        for value in islice(waiting, 1 if kind == "s" else int(count or 1) if kind != "x" else 0):
+            made.append(_field(value, kind, bits.get(kind, 0)))
+    return [*made, *waiting]
+
+
+def _field(value: Any, kind: str, bits: int) -> Any:
+    """One value (Any: see above)."""
+    if isinstance(value, str):
+        return value.encode()
+    if not bits or not isinstance(value, int):
+        return value
+    low = value & ((1 << bits) - 1)
+    return low - (1 << bits) if kind.islower() and low >> (bits - 1) else low
 
 
 @device_module("ustruct", "struct")
@@ -65,11 +85,11 @@ class StructModule(_Copied):
 
     def pack(self, form: str, *values: Any) -> bytes:
         """Any: numbers, text and bytes by the form."""
-        return host_struct.pack(form, *map(_packable, values))
+        return host_struct.pack(form, *_packable(form, values))
 
     def pack_into(self, form: str, buffer: Any, offset: int, *values: Any) -> None:
         """Any: a buffer, and values by the form."""
-        host_struct.pack_into(form, buffer, offset, *map(_packable, values))
+        host_struct.pack_into(form, buffer, offset, *_packable(form, values))
 
     def unpack(self, form: str, data: Any) -> tuple[Any, ...]:
         """Any: a buffer, and values by the form; bytes behind the last value are ignored, as on the board."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -137,15 +138,23 @@ class Lens:
 
 def read_apriltags(gray: Gray, offset: tuple[int, int], families: int, lens: Lens) -> list[Row]:
     """The eighteen values of each AprilTag; translations in halves of the tag's side."""
+    detectors = [_tag_detector(name) for name, bit in _READABLE.items() if families & bit]
+    found = (tag for detector in detectors for tag in detector.detect(np.ascontiguousarray(gray)))
+    return [_tag_row(tag, offset, lens) for tag in found]
+
+
+@cache
+def _tag_detector(family: str) -> Any:
+    """One family's detector, kept for ever (Any: it has no types).
+
+    The library damages its memory when a detector is thrown away, and looks for the first of several families only.
+    """
     try:
         from pupil_apriltags import Detector
     except ImportError:
         raise MissingExtraError("pupil-apriltags", extra="codes", purpose="Reading AprilTags") from None
-    wanted = [name for name, bit in _READABLE.items() if families & bit]
-    if not wanted:
-        return []
-    detector = Detector(families=" ".join(wanted), quad_decimate=1.0)
-    return [_tag_row(tag, offset, lens) for tag in detector.detect(np.ascontiguousarray(gray))]
+    kept = type("KeptDetector", (Detector,), {"__del__": lambda self: None})
+    return kept(families=family, quad_decimate=1.0)
 
 
 def _tag_row(tag: Any, offset: tuple[int, int], lens: Lens) -> Row:
