@@ -48,6 +48,8 @@ def test_a_model_that_does_not_fit_is_exit_3_with_the_setting_that_cures_it(mode
 def test_the_text_shows_bar_items_remedies_and_speed(models: Path) -> None:
     made = call(models / "mobilenet.kmodel", "--firmware", "full")
     assert made.returncode == 3
+    assert "The least change that cures it: " in made.stdout.split("6 MiB of general memory")[0]
+    assert "load it with" not in made.stdout
     for text in ("It does not fit", "6 MiB of general memory", "What would make it fit", "How fast", "LCD 320x240"):
         assert text in made.stdout
 

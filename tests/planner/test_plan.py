@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k210kit.errors import FileError, InputError
-from k210kit.firmware import find
+from k210kit.firmware import catalogue, find
 from k210kit.hardware import GENERAL_MEMORY_END
+from k210kit.kmodel import UnknownLayer
 from k210kit.planner import ModelSizes, Setup, budget, fit, frame_size, plan, sizes_of
 from k210kit.planner.bars import bars
 from k210kit.planner.hazards import best_batch, hazards, overruns
@@ -61,6 +63,62 @@ def test_every_remedy_that_is_named_has_been_tried(file: int, main: int, body: i
     assert all(row.fits and row.spare_bytes >= 0 for row in result.remedies)
     if result.fits:
         assert result.remedies == ()
+
+
+NETWORKS = {
+    "mobilenet 1.0": mobilenet(1.0),
+    "mobilenet 0.75": mobilenet(0.75),
+    "mobilenet 0.5": mobilenet(0.5),
+    "yolo": yolo_on_mobilenet(3),
+    "face": face_detector(),
+}
+SETTINGS = st.fixed_dictionaries(
+    {
+        "firmware": st.sampled_from([row.name for row in catalogue()]),
+        "load": st.sampled_from(["ram", "flash", "flash-dual"]),
+        "camera": st.sampled_from(["none", "QQVGA", "QVGA", "VGA"]),
+        "dual_buffer": st.booleans(),
+        "lcd": st.sampled_from(["default", "none", "320x240", "480x320"]),
+        "gc_heap": st.sampled_from([None, 0x20000, 0x80000, 0x180000, 0x280000]),
+        "model_first": st.booleans(),
+        "resized_to": st.sampled_from(["none", "224x224", "320x240"]),
+        "streaming": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(sorted(NETWORKS)), SETTINGS)
+def test_every_remedy_cures_when_its_settings_are_given_to_fit(network: str, asked: dict[str, Any]) -> None:
+    result = fit(NETWORKS[network], **asked)
+    for row in result.remedies:
+        if row.settings:
+            cured = fit(NETWORKS[network], **{**asked, **row.settings})
+            assert cured.fits, (row, cured.verdict)
+            assert (cured.spare_bytes, cured.certain) == (row.spare_bytes, row.certain)
+
+
+@pytest.mark.parametrize("firmware", ["full", "with_lvgl", "m5stickv"])
+def test_a_smaller_network_that_is_named_fits_when_it_is_built(firmware: str) -> None:
+    result = fit(mobilenet(1.0), firmware=firmware)
+    (smaller,) = (row for row in result.remedies if row.kind == "smaller alpha")
+    width = float(smaller.what.split(" ")[0])
+    assert fit(mobilenet(width), firmware=firmware).fits
+
+
+def test_the_first_remedy_costs_neither_speed_nor_a_function() -> None:
+    with_two = fit(yolo_on_mobilenet(1), firmware="full", dual_buffer=True)
+    assert with_two.remedies[0].kind == "single buffer"
+    kinds = [row.kind for row in fit(mobilenet(0.75), firmware="full").remedies]
+    assert kinds.index("other firmware") < kinds.index("load_flash") < kinds.index("smaller alpha")
+
+
+def test_nothing_is_said_to_cure_a_network_that_no_board_runs() -> None:
+    whole = mobilenet(1.0)
+    broken = replace(whole, layers=(whole.layers[0], UnknownLayer(number=77, body=b""), *whole.layers[1:]), layout=None)
+    result = fit(broken, firmware="full")
+    assert not result.fits
+    assert result.remedies == ()
 
 
 def test_a_model_that_no_single_change_saves_is_told_pairs_of_changes() -> None:

@@ -91,7 +91,7 @@ def _text(result: Any) -> list[Any]:  # Any: rich renderables
     parts: list[Any] = [
         f"[bold]{result.model.name}[/] on [bold]{result.firmware}[/] ({result.firmware_title})",
         f"[{colour}]{_escape(result.verdict)}[/]",
-        f"load it with: {result.call}",
+        *_cure(result),
         "",
     ]
     for bar in bars(result):
@@ -112,6 +112,16 @@ def _text(result: Any) -> list[Any]:  # Any: rich renderables
     if result.speeds:
         parts.append(_speed_table(result))
     return parts
+
+
+def _cure(result: Any) -> list[str]:  # Any: a Fit
+    """The line that a maker needs next: how to load it, or the least change that makes it fit."""
+    if result.fits:
+        return [f"load it with: {result.call}"]
+    if not result.remedies:
+        return []
+    first = result.remedies[0]
+    return [f"[bold green]The least change that cures it: {_escape(first.what)}.[/] {_escape(first.how)}"]
 
 
 def _row(item: Any) -> list[str]:  # Any: an Item

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from k210kit.firmware import Firmware, catalogue
 from k210kit.hardware import FIRST_MODEL_ADDRESS
@@ -21,11 +21,26 @@ _GC_STEP = 0x20000
 _FIRMWARES_SHOWN = 4
 _WIDTHS = (0.75, 0.5, 0.25)
 _SIDES = (192 / 224, 160 / 224, 128 / 224)
+# the least trouble first: what costs neither speed, nor a function, nor a new training
+_ORDER = (
+    "single buffer",
+    "smaller GC heap",
+    "other firmware",
+    "load_flash_dual",
+    "load_flash",
+    "smaller camera picture",
+    "no LCD",
+    "smaller input",
+    "smaller alpha",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """One way out: what to change, the line to write, whether it fits then and how many bytes are to spare."""
+    """One way out: what to change, the line to write, whether it fits then and how many bytes are to spare.
+
+    `settings` are the arguments of `k210kit.fit` that differ then; empty where the network itself must be another.
+    """
 
     kind: str
     what: str
@@ -33,6 +48,7 @@ class Remedy:
     fits: bool
     spare_bytes: int
     certain: bool
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def load_flash_call(sizes: ModelSizes, *, dual: bool, address: int = FIRST_MODEL_ADDRESS) -> str:
@@ -43,17 +59,17 @@ def load_flash_call(sizes: ModelSizes, *, dual: bool, address: int = FIRST_MODEL
 def remedies(
     setup: Setup, sizes: ModelSizes, model: Kmodel | None = None, needs: frozenset[str] = frozenset()
 ) -> tuple[Remedy, ...]:
-    """Single changes of settings or network that make it fit; where none does, pairs of settings.
+    """Single changes of settings or network that make it fit, the least trouble first; where none does, pairs.
 
     `needs` are features that another firmware must have.
     """
     changes = list(_changes(setup, sizes, needs))
-    found = _working(changes, setup, sizes)
+    found = _working(changes, setup, sizes, model)
     if model is not None:
         found += _smaller_models(setup, sizes, model)
-    if not any(row.fits for row in found):
-        found += _pairs(changes, setup, sizes)
-    return tuple(row for row in found if row.fits)
+    if not found:
+        return tuple(_pairs(changes, setup, sizes, model))
+    return tuple(sorted(found, key=lambda row: (not row.certain, _ORDER.index(row.kind))))
 
 
 @dataclass(frozen=True)
@@ -61,11 +77,24 @@ class _Change:
     kind: str
     what: str
     how: str
-    apply: Callable[[Setup], Setup]
+    setup: Mapping[str, object] = field(default_factory=dict)  # fields of Setup
+    settings: Mapping[str, object] = field(default_factory=dict)  # arguments of `k210kit.fit`
+
+    def apply(self, before: Setup) -> Setup:
+        return replace(before, **self.setup)  # type: ignore[arg-type]  # each change names fields with their types
+
+    def then(self, other: _Change) -> _Change:
+        return _Change(
+            f"{self.kind} and {other.kind}",
+            f"{self.what}, and {other.what}",
+            f"{self.how}; {other.how}",
+            {**other.setup, **self.setup},
+            {**other.settings, **self.settings},  # "no LCD" beats the screen that another firmware keeps
+        )
 
 
-def _working(changes: list[_Change], setup: Setup, sizes: ModelSizes) -> list[Remedy]:
-    rows = [row for row in (_tried(change, change.apply(setup), sizes) for change in changes) if row.fits]
+def _working(changes: list[_Change], setup: Setup, sizes: ModelSizes, model: Kmodel | None) -> list[Remedy]:
+    rows = [row for change in changes if (row := _tried(change, setup, sizes, model))]
     rows.sort(key=lambda row: not row.certain)
     rows = _first_of_kind(rows, "smaller GC heap", 1)
     return _first_of_kind(rows, "other firmware", _FIRMWARES_SHOWN)
@@ -76,16 +105,20 @@ def _first_of_kind(rows: list[Remedy], kind: str, count: int) -> list[Remedy]:
     return [row for row in rows if row.kind != kind or row in kept]
 
 
-def _tried(change: _Change, setup: Setup, sizes: ModelSizes) -> Remedy:
-    made = budget(setup, sizes)
-    stopped = any(row.level == "stops" for row in hazards(setup, sizes, batch_bytes=best_batch(sizes)))
+def _tried(change: _Change, setup: Setup, sizes: ModelSizes, model: Kmodel | None) -> Remedy | None:
+    """The change as a remedy, or None if it is none."""
+    changed = change.apply(setup)
+    made = budget(changed, sizes)
+    if not made.fits or any(row.level == "stops" for row in hazards(changed, sizes, model, best_batch(sizes))):
+        return None
     return Remedy(
         kind=change.kind,
         what=change.what,
         how=change.how,
-        fits=made.fits and not stopped,
+        fits=True,
         spare_bytes=made.spare_bytes,
         certain=made.certain,
+        settings=change.settings,
     )
 
 
@@ -96,21 +129,13 @@ def _changes(setup: Setup, sizes: ModelSizes, needs: frozenset[str]) -> Iterator
         yield _gc_heap(size)
         size -= _GC_STEP
     if setup.dual_buffer:
-        yield _Change(
-            "single buffer",
-            "one camera buffer instead of two",
-            "sensor.reset(dual_buff=False)",
-            lambda before: replace(before, dual_buffer=False),
-        )
+        what, how = "one camera buffer instead of two", "sensor.reset(dual_buff=False)"
+        yield _Change("single buffer", what, how, {"dual_buffer": False}, {"dual_buffer": False})
     if setup.lcd is not None:
-        yield _Change("no LCD", "no screen", "leave out lcd.init()", lambda before: replace(before, lcd=None))
-    smaller = _smaller_camera(setup, sizes)
-    if smaller:
-        yield smaller
+        yield _Change("no LCD", "no screen", "leave out lcd.init()", {"lcd": None}, {"lcd": "none"})
+    yield from _smaller_camera(setup, sizes)
     for firmware in _other_firmware(setup, needs):
-        file = firmware.release_file
-        how = f"k210kit flash {file}" if file else f"k210kit firmware config {firmware.name} and build it"
-        yield _Change("other firmware", f"firmware {firmware.name}", how, _with_firmware(firmware))
+        yield _with_firmware(firmware, setup)
 
 
 def _loads(setup: Setup, sizes: ModelSizes) -> Iterator[_Change]:
@@ -122,7 +147,8 @@ def _loads(setup: Setup, sizes: ModelSizes) -> Iterator[_Change]:
                 f"load_{load.replace('-', '_')}",
                 f"run the model out of the flash, {buffers}",
                 f"k210kit swap it, flash it at {FIRST_MODEL_ADDRESS:#x}, then {call}",
-                _with_load(load),
+                {"load": load},
+                {"load": load},
             )
 
 
@@ -131,28 +157,20 @@ def _gc_heap(size: int) -> _Change:
         "smaller GC heap",
         f"GC heap of {size // 1024} KiB",
         f"from Maix import utils; utils.gc_heap_size({size:#x}), once, then reset the board",
-        lambda before: replace(before, gc_heap_bytes=size),
+        {"gc_heap_bytes": size},
+        {"gc_heap": size},
     )
 
 
-def _smaller_camera(setup: Setup, sizes: ModelSizes) -> _Change | None:
+def _smaller_camera(setup: Setup, sizes: ModelSizes) -> Iterator[_Change]:
     if setup.camera is None or len(sizes.input_shape) != 3:
-        return None
+        return
     _, height, width = sizes.input_shape
-    fitting = [
-        (name, size)
-        for name, size in (("QQVGA", (160, 120)), ("QVGA", (320, 240)))
-        if size[0] >= width and size[1] >= height and size[0] * size[1] < setup.camera[0] * setup.camera[1]
-    ]
-    if not fitting:
-        return None
-    name, size = fitting[0]
-    return _Change(
-        "smaller camera picture",
-        f"camera at {name}",
-        f"sensor.set_framesize(sensor.{name})",
-        lambda before: replace(before, camera=size),
-    )
+    for name, size in (("QQVGA", (160, 120)), ("QVGA", (320, 240))):
+        if size[0] >= width and size[1] >= height and size[0] * size[1] < setup.camera[0] * setup.camera[1]:
+            how = f"sensor.set_framesize(sensor.{name})"
+            yield _Change("smaller camera picture", f"camera at {name}", how, {"camera": size}, {"camera": name})
+            return
 
 
 def _other_firmware(setup: Setup, needs: frozenset[str]) -> list[Firmware]:
@@ -168,41 +186,38 @@ def _for_any_board(firmware: Firmware) -> bool:
     return firmware.project in ("maixpy_k210", "maixpy_k210_minimum")
 
 
-def _with_firmware(firmware: Firmware) -> Callable[[Setup], Setup]:
-    return lambda before: replace(before, firmware=firmware)
-
-
-def _with_load(load: Load) -> Callable[[Setup], Setup]:
-    return lambda before: replace(before, load=load)
+def _with_firmware(firmware: Firmware, setup: Setup) -> _Change:
+    file = firmware.release_file
+    how = f"k210kit flash {file}" if file else f"k210kit firmware config {firmware.name} and build it"
+    kept: dict[str, object] = {"firmware": firmware.name}
+    if setup.lcd is not None:  # the screen stays what it is, whatever the other build would take for its default
+        kept["lcd"] = f"{setup.lcd[0]}x{setup.lcd[1]}"
+    return _Change("other firmware", f"firmware {firmware.name}", how, {"firmware": firmware}, kept)
 
 
 def _smaller_models(setup: Setup, sizes: ModelSizes, model: Kmodel) -> list[Remedy]:
-    rows = []
+    rows: list[Remedy | None] = []
     for width in _WIDTHS:
-        change = _Change(
-            "smaller alpha", f"{width:g} times the channels", f"train with alpha times {width:g}", lambda s: s
-        )
-        rows.append(_tried(change, setup, scaled(model, sizes, width=width)))
+        change = _Change("smaller alpha", f"{width:g} times the channels", f"train with alpha times {width:g}")
+        rows.append(_tried(change, setup, scaled(model, sizes, width=width), model))
     for side in _SIDES:
         small = scaled(model, sizes, side=side)
         if len(small.input_shape) == 3:
             text = f"{small.input_shape[2]}x{small.input_shape[1]}"
-            change = _Change("smaller input", f"an input of {text}", f"k210kit train --input {text}", lambda s: s)
-            rows.append(_tried(change, setup, small))
-    rows = [row for row in rows if row.fits]
-    return _first_of_kind(_first_of_kind(rows, "smaller alpha", 1), "smaller input", 1)
+            change = _Change("smaller input", f"an input of {text}", f"k210kit train --input {text}")
+            rows.append(_tried(change, setup, small, model))
+    found = [row for row in rows if row is not None]
+    return _first_of_kind(_first_of_kind(found, "smaller alpha", 1), "smaller input", 1)
 
 
-def _pairs(changes: list[_Change], setup: Setup, sizes: ModelSizes) -> list[Remedy]:
+def _pairs(changes: list[_Change], setup: Setup, sizes: ModelSizes, model: Kmodel | None) -> Iterable[Remedy]:
     rows: list[Remedy] = []
     for i, one in enumerate(changes):
         for other in changes[i + 1 :]:
             if one.kind == other.kind or {one.kind, other.kind} <= {"load_flash", "load_flash_dual"}:
                 continue
-            both = _Change(
-                f"{one.kind} and {other.kind}", f"{one.what}, and {other.what}", f"{one.how}; {other.how}", lambda s: s
-            )
-            row = _tried(both, other.apply(one.apply(setup)), sizes)
-            if row.fits and all(row.kind != known.kind for known in rows):
+            row = _tried(one.then(other), setup, sizes, model)
+            if row and all(row.kind != known.kind for known in rows):
                 rows.append(row)
+    rows.sort(key=lambda row: not row.certain)
     return rows[:_FIRMWARES_SHOWN]
