@@ -66,7 +66,9 @@ def written(kmodel: Kmodel, task: str, channels: int, *, board: str = "unitv", s
     )
 
 
-def run_on_the_desk(made: Written, folder: Path, *, card: bool = False) -> emulator.RunResult:  # type: ignore[name-defined]
+def run_on_the_desk(
+    made: Written, folder: Path, *, card: bool = False, camera: Path | None = None
+) -> emulator.RunResult:  # type: ignore[name-defined]
     script, model = folder / "boot.py", folder / "m.bin"
     script.write_text(boot_script(made), encoding="utf-8")
     model.write_bytes(made.kmodel if made.plan.load == "ram" else swap_words(made.kmodel))
@@ -82,6 +84,7 @@ def run_on_the_desk(made: Written, folder: Path, *, card: bool = False) -> emula
             firmware=made.plan.firmware.name,
             flash=() if card else (f"0x300000={model}",),
             sd=str(sd) if card else None,
+            camera=str(camera or "pattern"),
             uart=(f"UART1=file:{folder / 'sent'}",) if made.stream else (),
             lcd=str(folder / "lcd"),
             frames=3,

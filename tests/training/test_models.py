@@ -6,7 +6,7 @@ import pytest
 
 from k210kit.errors import InputError, UnsupportedError
 from k210kit.training.datasets.pixels import InputSize
-from k210kit.training.models import ALPHAS, check_size, classifier, detector, stride_of
+from k210kit.training.models import ALPHAS, check_size, classifier, detector
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
@@ -33,7 +33,8 @@ def test_a_detectors_map_has_a_cell_per_stride(
     size = InputSize(width=width, height=height, channels=channels)
     model = detector(net, size, 0.25, 3, 5)  # type: ignore[arg-type]
     assert tuple(model.output_shape[1:]) == (*cells, 5 * (5 + 3))
-    assert stride_of(net) == 32  # type: ignore[arg-type]
+    finer = detector(net, size, 0.25, 3, 5, stride=16)  # type: ignore[arg-type]
+    assert tuple(finer.output_shape[1:3]) == (-(-height // 16), -(-width // 16))
 
 
 def test_the_layers_of_mobilenet_have_the_names_of_keras_own() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from k210kit.training.datasets.pixels import InputSize
 from k210kit.training.detection import assigned
-from k210kit.training.yolo import cell_of, decode, find_anchors, shape_iou
+from k210kit.training.yolo import cell_of, decode, find_anchors, shape_iou, stride_for
 
 ANCHORS = np.array([[0.6, 0.7], [1.2, 1.1], [2.0, 2.2], [3.1, 3.0], [5.0, 4.5]], np.float32)
 
@@ -96,3 +96,10 @@ def test_two_boxes_in_one_cell_are_both_learnt() -> None:
     boxes = np.array([[[3.4, 2.6, 3.0, 3.0, 0], [3.5, 2.5, 3.0, 3.0, 1]]], np.float32)
     kinds = assigned(boxes, ANCHORS, 5, 7)[0, 2, 3]
     assert {int(row[4]) for row in kinds if row[5]} == {0, 1}
+
+
+@pytest.mark.parametrize(("side", "stride"), [(14, 16), (39, 16), (41, 32), (100, 32)])
+def test_things_that_are_hardly_larger_than_a_cell_get_finer_cells(side: float, stride: int) -> None:
+    boxes = [np.array([[0, 0, 90, 90], [0, 0, side, side]], np.float32), np.zeros((0, 4), np.float32)]
+    classes = [np.array([0, 1], np.int32), np.zeros(0, np.int32)]
+    assert stride_for(boxes, classes) == stride

@@ -35,7 +35,8 @@ class Written:
 def boot_script(made: Written) -> str:
     """A script that runs as it is on stock MaixPy; every blank of its template is filled, or this fails."""
     d, plan = made.description, made.plan
-    parts = ["boot_top.txt", "boot_classify.txt" if d.task == "classify" else "boot_detect.txt"]
+    detect = ("boot_yolo2.txt" if d.decoder == "run_yolo2" else "boot_decode.txt", "boot_detect.txt")
+    parts = ["boot_top.txt", *(("boot_classify.txt",) if d.task == "classify" else detect)]
     parts += ["boot_stream.txt"] if made.stream else []
     text = "".join(_template(name) for name in [*parts, "boot_end.txt"])
     return Template(text).substitute(
@@ -43,7 +44,7 @@ def boot_script(made: Written) -> str:
         version=__version__,
         board=plan.camera.title,
         sha=hashlib.sha256(made.kmodel).hexdigest()[:16],
-        imports=_STREAM_IMPORTS if made.stream else "",
+        imports=("import math\n" if d.decoder == "script" else "") + (_STREAM_IMPORTS if made.stream else ""),
         labels=_tuple(d.labels),
         shown=_shown_labels(d.labels),
         address=f"0x{FIRST_MODEL_ADDRESS:06X}",
@@ -63,6 +64,8 @@ def boot_script(made: Written) -> str:
         anchors=_tuple(d.anchors),
         threshold=d.threshold,
         nms=d.nms,
+        columns=d.grid[0],
+        rows=d.grid[1],
         transmit_pin=plan.camera.transmit_pin,
         receive_pin=plan.camera.receive_pin,
         baud=_BAUD,

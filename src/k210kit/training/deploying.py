@@ -75,7 +75,8 @@ def deploy(
     kmodel, told = compiled.kmodel, ""
     if description.task == "detect":
         held = kmodel_outputs(kmodel, parts.validation, description, lambda f: progress(0.5 + 0.15 * f, "simulating"))
-        description, told = at_threshold(held, parts.validation, description)
+        most = max(len(item.boxes) for item in (*parts.train, *parts.validation))
+        description, told = at_threshold(held, parts.validation, description, most=most)
     outputs_float = float_outputs(net, parts.test)
     outputs_kmodel = kmodel_outputs(kmodel, parts.test, description, lambda f: progress(0.65 + 0.35 * f, "simulating"))
     return Deployed(

@@ -19,11 +19,10 @@ from .description import Description
 from .detection import truths
 from .engine import engine
 from .fit import normalised
-from .metrics import ClassMetrics, DetectMetrics, average_precision, class_metrics
-from .models import stride_of
+from .metrics import ClassMetrics, Detections, DetectMetrics, average_precision, class_metrics
 from .yolo import MOST_BOXES, cell_of, decode
 
-__all__ = ["Metrics", "Outputs", "at_threshold", "float_outputs", "kmodel_outputs", "measure"]
+__all__ = ["Metrics", "Outputs", "at_threshold", "detections", "float_outputs", "kmodel_outputs", "measure"]
 
 Metrics = ClassMetrics | DetectMetrics
 Outputs = NDArray[np.float32]  # classifier: probabilities [n, classes]; detector: maps [n, rows, columns, channels]
@@ -63,8 +62,15 @@ def kmodel_outputs(
     outputs = np.stack(rows)
     if description.task == "classify":
         return outputs.reshape(len(items), -1)
-    cells = np.ceil(np.array([size.height, size.width]) / stride_of(description.net)).astype(int)
-    return outputs.reshape(len(items), -1, *cells).transpose(0, 2, 3, 1)
+    columns, rows_of_cells = description.grid
+    return outputs.reshape(len(items), -1, rows_of_cells, columns).transpose(0, 2, 3, 1)
+
+
+def detections(outputs: Outputs, description: Description, *, threshold: float) -> list[Detections]:
+    """What a detector's maps say of each picture, in pixels of the input."""
+    anchors = np.array(description.anchors, np.float32).reshape(-1, 2)
+    cell = cell_of(description.size, description.stride)
+    return decode(outputs, anchors, cell, threshold=threshold, nms=description.nms)
 
 
 def measure(outputs: Outputs, items: Sequence[Ready], description: Description, part: str) -> Metrics:
@@ -75,29 +81,26 @@ def measure(outputs: Outputs, items: Sequence[Ready], description: Description, 
             raise InputError(f"The model gives {outputs.shape[1]} scores; the data have {len(labels)} classes.")
         numbers = np.array([item.label for item in items], np.int64)
         return class_metrics(np.log(np.maximum(outputs, 1e-9)), numbers, labels, part)
-    anchors = np.array(description.anchors, np.float32).reshape(-1, 2)
-    cell = cell_of(description.size, stride_of(description.net))
-    found = decode(outputs, anchors, cell, threshold=_LOW, nms=description.nms)
+    found = detections(outputs, description, threshold=_LOW)
     return average_precision(found, truths(items), labels, part)
 
 
-def at_threshold(outputs: Outputs, items: Sequence[Ready], description: Description) -> tuple[Description, str]:
+def at_threshold(
+    outputs: Outputs, items: Sequence[Ready], description: Description, *, most: int = 0
+) -> tuple[Description, str]:
     """The description with the threshold for the camera, from these pictures, and what there is to say about it.
 
-    The score with the best F1; raised where a picture would give more than ten objects, since `run_yolo2` has room for
-    ten, does not check, and writes over other memory.
+    The score with the best F1. `run_yolo2` has room for ten objects, does not check, and writes over other memory:
+    where a picture holds more (most: as many as any picture of the set) or gives more, the script decodes the map.
     """
     figures = measure(outputs, items, description, "validation")
     assert isinstance(figures, DetectMetrics)
-    anchors = np.array(description.anchors, np.float32).reshape(-1, 2)
-    cell = cell_of(description.size, stride_of(description.net))
-    found = decode(outputs, anchors, cell, threshold=_LOW, nms=description.nms)
-    crowded = [np.sort(one.scores)[-MOST_BOXES - 1] for one in found if len(one.scores) > MOST_BOXES]
-    least = float(max(crowded, default=0.0)) + 0.005
-    if not crowded or least <= figures.threshold:
-        return replace(description, threshold=round(figures.threshold, 3)), ""
+    threshold = round(figures.threshold, 3)
+    found = max(len(one.scores) for one in detections(outputs, description, threshold=threshold))
+    if max(found, most) <= MOST_BOXES:
+        return replace(description, threshold=threshold), ""
     told = (
-        f"the best threshold on the validation part is {figures.threshold:.2f}, but pictures then give more than "
-        f"{MOST_BOXES} objects, and run_yolo2 has room for {MOST_BOXES}; it is raised to {least:.2f}"
+        f"pictures give up to {max(found, most)} objects, and run_yolo2 has room for {MOST_BOXES} and does not check: "
+        "boot.py decodes the map itself, which takes longer"
     )
-    return replace(description, threshold=round(min(least, 0.99), 3)), told
+    return replace(description, threshold=threshold, decoder="script"), told

@@ -14,10 +14,8 @@ from PIL import Image, ImageDraw
 from .datasets import Ready
 from .description import Description
 from .detection import truths
-from .measuring import Outputs
+from .measuring import Outputs, detections
 from .metrics import Detections, overlaps
-from .models import stride_of
-from .yolo import cell_of, decode
 
 __all__ = ["Shown", "worst_and_good"]
 
@@ -57,9 +55,7 @@ def _classified(items: Sequence[Ready], outputs: Outputs, description: Descripti
 
 
 def _detected(items: Sequence[Ready], outputs: Outputs, description: Description) -> tuple[Shown, ...]:
-    anchors = np.array(description.anchors, np.float32).reshape(-1, 2)
-    cell = cell_of(description.size, stride_of(description.net))
-    found = decode(outputs, anchors, cell, threshold=description.threshold, nms=description.nms)
+    found = detections(outputs, description, threshold=description.threshold)
     faults = [_faults(one, truth.boxes, truth.classes) for one, truth in zip(found, truths(items), strict=True)]
     order = sorted(range(len(items)), key=lambda n: -sum(faults[n]))
     bad = [n for n in order if sum(faults[n])][:_MOST]

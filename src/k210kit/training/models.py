@@ -17,7 +17,7 @@ from k210kit.errors import InputError, UnsupportedError
 from .datasets.pixels import InputSize
 from .engine import engine
 
-__all__ = ["ALPHAS", "NORMALISATION", "Net", "Normalisation", "check_size", "classifier", "detector", "stride_of"]
+__all__ = ["ALPHAS", "NORMALISATION", "Net", "Normalisation", "check_size", "classifier", "detector"]
 
 Net = Literal["mobilenet", "tiny"]
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
@@ -41,6 +41,13 @@ _MOBILENET = (
 _TINY = ((2, 16), (2, 24), (1, 24), (2, 48), (1, 48), (2, 96), (1, 96), (2, 160), (1, 160))
 
 
+# how many of these a detector has whose map has a cell for so many pixels
+_BLOCKS: dict[tuple[Net, int], int] = {
+    ("mobilenet", 32): 12,
+    ("mobilenet", 16): 11,
+    ("tiny", 32): len(_TINY),
+    ("tiny", 16): len(_TINY) - 2,
+}
 _NO_OBJECT = -4.0  # objectness before training: nearly every cell is empty (Lin et al. 2017, section 3.3)
 
 
@@ -68,14 +75,6 @@ def check_size(size: InputSize) -> None:
         raise InputError(f"The input has {size.channels} channels; 3 (colour) or 1 (grey) were expected.")
 
 
-def stride_of(net: Net) -> int:
-    """How many pixels of the input one cell of the last feature map stands for."""
-    stride = 2 if net == "mobilenet" else 1
-    for step, _ in _MOBILENET if net == "mobilenet" else _TINY:
-        stride *= step
-    return stride
-
-
 def classifier(net: Net, size: InputSize, alpha: float, classes: int) -> Any:
     """A Keras model: normalised [n, h, w, c] to logits [n, classes]; its layer "features" is the pooled vector."""
     _, keras = engine()
@@ -86,8 +85,11 @@ def classifier(net: Net, size: InputSize, alpha: float, classes: int) -> Any:
     return keras.Model(inputs, x, name="classifier")
 
 
-def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int) -> Any:
-    """A Keras model: normalised [n, h, w, c] to the YOLOv2 map [n, h/stride, w/stride, anchors * (5 + classes)]."""
+def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int, *, stride: int = 32) -> Any:
+    """A Keras model: normalised [n, h, w, c] to the YOLOv2 map [n, h/stride, w/stride, anchors * (5 + classes)].
+
+    stride: pixels of the input per cell: 32, or 16 for small things, whose net ends before its last halving.
+    """
     _, keras = engine()
     outputs = anchors * (5 + classes)
     if outputs > 1024:
@@ -96,7 +98,7 @@ def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int
             f"{1024 // anchors - 5} classes. Merge classes."
         )
     # without its last block, which is the heaviest, MobileNet leaves room in RAM for a full 3x3 convolution
-    inputs, x = _backbone(net, size, alpha, blocks=12)
+    inputs, x = _backbone(net, size, alpha, blocks=_BLOCKS[net, stride])
     channels = max(int(256 * alpha), 64)
     if net == "mobilenet":
         x = _conv(x, channels, 1, 1, "head_in")
@@ -113,7 +115,7 @@ def detector(net: Net, size: InputSize, alpha: float, classes: int, anchors: int
     return keras.Model(inputs, x, name="detector")
 
 
-def _backbone(net: Net, size: InputSize, alpha: float, blocks: int = len(_MOBILENET)) -> tuple[Any, Any]:
+def _backbone(net: Net, size: InputSize, alpha: float, blocks: int | None = None) -> tuple[Any, Any]:
     if alpha not in ALPHAS:
         raise InputError(f"alpha is {alpha}; one of {', '.join(map(str, ALPHAS))} was expected.")
     check_size(size)
@@ -121,7 +123,7 @@ def _backbone(net: Net, size: InputSize, alpha: float, blocks: int = len(_MOBILE
     inputs = keras.Input((size.height, size.width, size.channels), name="image")
     if net == "tiny":
         x = inputs
-        for number, (stride, channels) in enumerate(_TINY, 1):
+        for number, (stride, channels) in enumerate(_TINY[:blocks], 1):
             x = _conv(x, max(int(channels * alpha), 8), 3, stride, f"conv_{number}")
         return inputs, x
     x = _conv(inputs, int(32 * alpha), 3, 2, "conv1")

@@ -180,6 +180,7 @@ def _job(options: TrainOptions, folder: Path, examined: Examined, parts: Split) 
         kpu_epochs=options.kpu_epochs,
     )
     anchors: Anchors | None = None
+    stride = 32
     lesson: Lesson
     if examined.task == "classify":
         model = classifier(net, size, alpha, len(labels))
@@ -187,9 +188,10 @@ def _job(options: TrainOptions, folder: Path, examined: Examined, parts: Split) 
             parts.train, parts.validation, labels, plan.how, epochs=plan.phases[0].epochs, seed=options.seed
         )
     else:
-        cell = cell_of(size, stride_of(net))
+        stride = stride_for([r.boxes for r in parts.train], [r.classes for r in parts.train])
+        cell = cell_of(size, stride)
         anchors = find_anchors([r.boxes for r in parts.train], cell, seed=options.seed)
-        model = detector(net, size, alpha, len(labels), ANCHORS)
+        model = detector(net, size, alpha, len(labels), ANCHORS, stride=stride)
         lesson = DetectLesson(
             parts.train,
             parts.validation,
@@ -205,7 +207,7 @@ def _job(options: TrainOptions, folder: Path, examined: Examined, parts: Split) 
         run=folder,
         examined=examined,
         parts=parts,
-        description=_described(options, examined, anchors),
+        description=_described(options, examined, anchors, stride),
         backbone=_carried(model, options, alpha) if pretrained else "none (random numbers)",
         anchors=anchors,
         recipe=plan,
@@ -214,7 +216,7 @@ def _job(options: TrainOptions, folder: Path, examined: Examined, parts: Split) 
     )
 
 
-def _described(options: TrainOptions, examined: Examined, anchors: Anchors | None) -> Description:
+def _described(options: TrainOptions, examined: Examined, anchors: Anchors | None, stride: int) -> Description:
     assert options.net is not None
     assert options.alpha is not None
     return Description(
@@ -225,6 +227,7 @@ def _described(options: TrainOptions, examined: Examined, anchors: Anchors | Non
         net=options.net,
         alpha=options.alpha,
         anchors=anchors.flat() if anchors else (),
+        stride=stride,
         nms=NMS if anchors else 0.0,
     )
 
@@ -372,7 +375,10 @@ def _data_line(examined: Examined, parts: Split) -> str:
 
 
 def _net_line(job: _Job) -> str:
-    fit = f"; anchors fit with a mean IoU of {job.anchors.mean_iou:.2f}" if job.anchors else ""
+    fit = ""
+    if job.anchors:
+        columns, rows = job.description.grid
+        fit = f"; a map of {columns}x{rows} cells, anchors fit with a mean IoU of {job.anchors.mean_iou:.2f}"
     size = job.description.size
     return (
         f"{job.description.net} alpha {job.description.alpha:g} at {size.width}x{size.height}x{size.channels}, "

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from .datasets.pixels import InputSize
 from .metrics import Detections, overlaps
 
-__all__ = ["ANCHORS", "MOST_BOXES", "NMS", "Anchors", "cell_of", "decode", "find_anchors", "shape_iou"]
+__all__ = ["ANCHORS", "MOST_BOXES", "NMS", "Anchors", "cell_of", "decode", "find_anchors", "shape_iou", "stride_for"]
 
 ANCHORS = 5
 MOST_BOXES = 10  # run_yolo2 has room for ten results and does not check
 NMS = 0.4
+_SMALL = 40.0  # pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,17 @@ def cell_of(size: InputSize, net_stride: int) -> NDArray[np.float32]:
     """Pixels of the input per cell, across and down: as the firmware reckons, the input's side by the map's."""
     sides = np.array([size.width, size.height], np.float32)
     return np.asarray(sides / np.ceil(sides / net_stride), np.float32)
+
+
+def stride_for(boxes: Sequence[NDArray[np.float32]], classes: Sequence[NDArray[np.int32]]) -> int:
+    """Pixels per cell of the map: 32, or 16 where the typical box of some class is hardly larger than 32 pixels.
+
+    boxes and classes: per picture [n, 4] in input pixels and [n].
+    """
+    sides = np.concatenate(boxes)[:, 2:] - np.concatenate(boxes)[:, :2]
+    size, kinds = np.sqrt(sides.prod(1)), np.concatenate(classes)
+    typical = min(float(np.median(size[kinds == kind])) for kind in np.unique(kinds))
+    return 16 if typical < _SMALL else 32
 
 
 def find_anchors(
