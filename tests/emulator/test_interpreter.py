@@ -240,3 +240,32 @@ def test_the_finalisers_of_the_firmware_are_methods(desk: Desk) -> None:
         print("gone")
     """
     assert desk.prints(script) == "gone\n"
+
+
+def test_files_take_text_and_bytes_and_tell_nothing_of_this_computer(desk: Desk) -> None:
+    printed = desk.prints(
+        """
+        with open("/flash/a.bin", "wb") as f:
+            print(f.write("text"), f.write(b"\\x00\\xff"), f.tell())
+        with open("/flash/b.txt", "w") as f:
+            f.write(b"one\\n")
+            f.write("zw\\u00f6lf\\nend")
+        f = open("/flash/b.txt")
+        print(f.read(2), f.readline(), f.read(3), [f.readline()], f.read())
+        f.close()
+        for line in open("/flash/b.txt"):
+            print(line.strip())
+        buffer = bytearray(3)
+        print(open("/flash/a.bin", "rb").readinto(buffer), buffer)
+        for name in ("name", "buffer", "fileno", "raw"):
+            print(hasattr(f, name))
+        try:
+            f.read()
+        except OSError as error:
+            print(error)
+        """
+    )
+    assert printed.splitlines() == [
+        "4 2 6", "on e", " zw\u00f6 ['lf\\n'] end", "one", "zw\u00f6lf", "end", "3 bytearray(b'tex')",
+        "False", "False", "False", "False", "[Errno 22] EINVAL",
+    ]  # fmt: skip

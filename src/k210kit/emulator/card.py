@@ -60,15 +60,13 @@ class Card:
             raise os_error(errno.ENODEV)
         return found[1]
 
-    def open(self, file: str, mode: str = "r", buffering: int = -1, encoding: Any = None) -> IO[Any]:
-        """Open a file of the card; errors carry the board's words. The last two arguments mean nothing."""
-        host = self._readable(file) if "r" in mode and "+" not in mode else self.host(file)
+    def open(self, path: str, mode: str = "rb") -> IO[Any]:
+        """Open a file of the card for the kit's own use, in bytes; errors carry the board's words."""
+        host = self._readable(path) if "r" in mode and "+" not in mode else self.host(path)
         if host.is_dir():
             raise os_error(errno.EISDIR)
         try:
-            if "b" in mode:
-                return host.open(mode)
-            return host.open(mode or "r", encoding="utf-8", newline="")
+            return host.open(mode)
         except OSError as failure:
             raise os_error(failure.errno or errno.EIO) from None
 

@@ -9,6 +9,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from k210kit.emulator.card import os_error
+from k210kit.emulator.card_file import opener
 from k210kit.emulator.costs import print_seconds
 from k210kit.emulator.gc_heap import out_of_heap
 from k210kit.emulator.modules import offered
@@ -189,7 +190,7 @@ class Interpreter:
             hasattr=_checked(builtins.hasattr),
             help=self._help,
             input=self._input,
-            open=self.board.files.open,
+            open=opener(self.board.files),
             print=self._print,
             repr=represent,
             setattr=_checked(builtins.setattr),

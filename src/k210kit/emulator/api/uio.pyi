@@ -2,7 +2,7 @@
 
 from typing import IO, Any
 
-def open(path: str, mode: str = "r", *ignored: Any, **ignored_named: Any) -> IO[Any]: ...
+def open(file: str, mode: str = "r", buffering: int = -1, encoding: Any = None) -> IO[Any]: ...
 
 class BytesIO:
     closed: Any

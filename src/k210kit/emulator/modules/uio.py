@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io as host
-from typing import IO, Any
+from typing import Any
 
 from k210kit.emulator.board import Board
 from k210kit.emulator.buffers import as_bytes
+from k210kit.emulator.card_file import opener
 from k210kit.emulator.modules.table import device_module
 
 __all__ = ["BytesIO", "IoModule", "StringIO"]
@@ -47,8 +48,4 @@ class IoModule:
     IOBase = IOBase
 
     def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def open(self, path: str, mode: str = "r", *_: Any, **__: Any) -> IO[Any]:
-        """Any: buffering and encoding, which the board ignores."""
-        return self._board.files.open(path, mode)
+        self.open = opener(board.files)
