@@ -49,7 +49,7 @@ def test_the_text_shows_bar_items_remedies_and_speed(models: Path) -> None:
     made = call(models / "mobilenet.kmodel", "--firmware", "full")
     assert made.returncode == 3
     assert "The least change that cures it: " in made.stdout.split("6 MiB of general memory")[0]
-    assert "load it with" not in made.stdout
+    assert "Load it with" not in made.stdout
     for text in ("It does not fit", "6 MiB of general memory", "What would make it fit", "How fast", "LCD 320x240"):
         assert text in made.stdout
 

@@ -17,6 +17,7 @@ from k210kit.kmodel import UnknownLayer
 from k210kit.planner import ModelSizes, Setup, budget, fit, frame_size, plan, sizes_of
 from k210kit.planner.bars import bars
 from k210kit.planner.hazards import best_batch, hazards, overruns
+from k210kit.planner.memory import model_mallocs
 from k210kit.planner.page import page, write_html
 from k210kit.planner.picture import draw, write_png
 from k210kit.planner.sizes import scaled
@@ -204,6 +205,23 @@ def test_layers_of_the_cpu_recurse() -> None:
     assert rules(setup, replace(SIZES, cpu_layer_run=37))["stack"] == "stops"
     assert rules(setup, replace(SIZES, cpu_layer_run=32))["stack"] == "warning"
     assert "stack" not in rules(setup, replace(SIZES, cpu_layer_run=20))
+
+
+def test_models_beside_it_take_their_memory_first() -> None:
+    alone = fit(mobilenet(0.5), firmware="minimum_with_ide")
+    both = fit(mobilenet(0.5), firmware="minimum_with_ide", beside=[face_detector()])
+    face = sum(size for _, size in model_mallocs(sizes_of(face_detector()), "ram"))
+    assert alone.spare_bytes - both.spare_bytes == pytest.approx(face, abs=3 * 4096)
+    assert both.needed_bytes == alone.needed_bytes
+    assert "model beside it, 1: file" in {item.name for item in both.items}
+    from_flash = fit(mobilenet(0.5), firmware="minimum_with_ide", load="flash", beside=[face_detector()])
+    assert from_flash.spare_bytes > both.spare_bytes
+
+
+def test_a_sixth_model_is_one_too_many() -> None:
+    assert fit(face_detector(), firmware="minimum_with_ide", beside=[face_detector()] * 4).fits
+    full = fit(face_detector(), firmware="minimum_with_ide", beside=[face_detector()] * 5)
+    assert full.verdict == "MaixPy keeps 5 models, these are 6: error 2009."
 
 
 def test_two_camera_buffers_need_a_build_that_has_them() -> None:

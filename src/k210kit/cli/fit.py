@@ -29,6 +29,9 @@ def fit(
     lcd: Annotated[str, typer.Option(help="WIDTHxHEIGHT, none, or default for the firmware's own.")] = "default",
     gc_heap: Annotated[str, typer.Option(help="Bytes of MicroPython's heap, as 524288, 0x80000 or 512K.")] = "",
     needs: Annotated[str, typer.Option(help="Features that another firmware must have, as thread,ws2812.")] = "",
+    beside: Annotated[
+        list[Path] | None, typer.Option(help="A model that the script keeps loaded too; may be given again.")
+    ] = None,
     model_first: Annotated[bool, typer.Option("--model-first", help="The script loads before camera and LCD.")] = False,
     resize: Annotated[str, typer.Option(help="The script resizes pictures to WIDTHxHEIGHT.")] = "none",
     streaming: Annotated[bool, typer.Option("--stream", help="The script sends pictures on a UART.")] = False,
@@ -55,6 +58,7 @@ def fit(
         gc_heap=_size(gc_heap) if gc_heap else None,
         needs=parse_needs(needs),
         model_first=model_first,
+        beside=beside or (),
         resized_to=resize,
         stream=Stream(baud=baud),
         streaming=streaming,
@@ -91,7 +95,7 @@ def _text(result: Any) -> list[Any]:  # Any: rich renderables
     parts: list[Any] = [
         f"[bold]{result.model.name}[/] on [bold]{result.firmware}[/] ({result.firmware_title})",
         f"[{colour}]{_escape(result.verdict)}[/]",
-        *_cure(result),
+        f"[bold]{_escape(result.next_step)}[/]",
         "",
     ]
     for bar in bars(result):
@@ -107,21 +111,9 @@ def _text(result: Any) -> list[Any]:  # Any: rich renderables
     if result.remedies:
         rows = ((r.what, r.how, f"{r.spare_bytes:,}", "sure" if r.certain else "close") for r in result.remedies)
         parts.append(table("What would make it fit", ["change", "how", "to spare>", ""], rows))
-    elif not result.fits:
-        parts.append("No change of settings that was tried makes it fit.")
     if result.speeds:
         parts.append(_speed_table(result))
     return parts
-
-
-def _cure(result: Any) -> list[str]:  # Any: a Fit
-    """The line that a maker needs next: how to load it, or the least change that makes it fit."""
-    if result.fits:
-        return [f"load it with: {result.call}"]
-    if not result.remedies:
-        return []
-    first = result.remedies[0]
-    return [f"[bold green]The least change that cures it: {_escape(first.what)}.[/] {_escape(first.how)}"]
 
 
 def _row(item: Any) -> list[str]:  # Any: an Item

@@ -19,6 +19,7 @@ _STACK_OF_PYTHON = 6_000  # what the interpreter and the call have used by then;
 _HEADER_WINDOW = 4_096
 _FIRST_LAYER_BYTES = 96
 _MOST_DUAL_LAYERS = 255
+_MOST_MODELS = 5  # loaded at the same time
 _BUFFER_SLACK = 256
 _BATCHES = (BATCH_BYTES, 0x10000, 0x8000, 0x4000, 0x2000, 0x1000, 0x800, 0x400, 0x200, 0x100, 0x40, 4)
 
@@ -36,14 +37,15 @@ def hazards(
     setup: Setup, sizes: ModelSizes, model: Kmodel | None = None, batch_bytes: int = BATCH_BYTES
 ) -> list[Hazard]:
     """Everything that the library leaves unchecked, for this model loaded in this way."""
-    found = _versions(setup.firmware, sizes) + _gc_heap(setup)
+    found = _versions(setup.firmware, sizes) + _gc_heap(setup) + _models_at_once(setup)
     if setup.dual_buffer and "double_buffer" not in setup.firmware.features:
         found.append(_stops("double buffer", f"{setup.firmware.name} is built without sensor.reset(dual_buff=True)."))
-    if setup.load != "ram":
-        found += _flash(sizes)
-    if setup.load == "flash-dual":
-        found += _dual(sizes, batch_bytes)
-    found += _stack(sizes)
+    for one in (sizes, *setup.beside):
+        if setup.load != "ram":
+            found += _flash(one)
+        if setup.load == "flash-dual":
+            found += _dual(one, batch_bytes if one is sizes else best_batch(one))
+        found += _stack(one)
     return found + (_layers(model, setup) if model else [])
 
 
@@ -89,6 +91,13 @@ def _gc_heap(setup: Setup) -> list[Hazard]:
             f"{boot.gc_heap_bytes:,} instead and says so at boot. The plan counts with that.",
         )
     ]
+
+
+def _models_at_once(setup: Setup) -> list[Hazard]:
+    count = len(setup.beside) + 1
+    if count <= _MOST_MODELS:
+        return []
+    return [_stops("models at once", f"MaixPy keeps {_MOST_MODELS} models, these are {count}: error 2009.")]
 
 
 def _flash(sizes: ModelSizes) -> list[Hazard]:

@@ -59,6 +59,7 @@ class Setup:
     gc_heap_bytes: int | None = None  # None: the firmware's own
     model_first: bool = False
     streaming: bool = False  # the script calls img.compress, to send pictures
+    beside: tuple[ModelSizes, ...] = ()  # models that the script keeps loaded, in the same way and before this one
     resized_to: tuple[int, int] | None = None  # the script makes a picture of that size and calls pix_to_ai
 
     @property
@@ -265,11 +266,17 @@ def _start_lcd(tally: _Tally, setup: Setup, sizes: ModelSizes) -> None:
 
 
 def _load_model(tally: _Tally, setup: Setup, sizes: ModelSizes) -> None:
+    for number, other in enumerate(setup.beside, 1):
+        _load(tally, setup.load, other, f"model beside it, {number}")
     tally.free_for_model = tally.heap.end - tally.heap.last_block_end
-    call = "load" if setup.load == "ram" else "load_flash"
+    _load(tally, setup.load, sizes, "model")
+
+
+def _load(tally: _Tally, load: Load, sizes: ModelSizes, who: str) -> None:
+    call = "load" if load == "ram" else "load_flash"
     error = f"ValueError: [MAIXPY]kpu: {call} error:2006, ERR_NO_MEM: memory not enough"
-    for name, size in model_mallocs(sizes, setup.load):
-        fits = _allocate(tally, f"model: {name}", size, error, "executed in MaixPy's library")
+    for name, size in model_mallocs(sizes, load):
+        fits = _allocate(tally, f"{who}: {name}", size, error, "executed in MaixPy's library")
         if not fits and name != _FIRST_BUFFER:  # of two buffers the library tries the second too
             return
 

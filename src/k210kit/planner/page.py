@@ -46,7 +46,7 @@ def page(result: Fit) -> str:
         f"<h1>{name} on {escape(result.firmware)}</h1>",
         f'<p class="pale">{escape(result.firmware_title)}</p>',
         f'<p class="verdict {"good" if result.fits else "bad"}">{escape(result.verdict)}</p>',
-        f"<p>To load it: <code>{escape(result.call)}</code></p>",
+        f"<p>{escape(result.next_step)}</p>",
         *(_bar(bar) for bar in bars(result)),
         *_remedies(result),
         *_hazards(result),

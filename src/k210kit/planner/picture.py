@@ -29,13 +29,14 @@ def write_png(result: Fit, path: Path, *, force: bool = False) -> None:
 def draw(result: Fit) -> Image.Image:
     """The picture: verdict, a bar for each memory, and what its pieces are."""
     rows = bars(result)
-    height = 130 + sum(_height(bar) for bar in rows)
+    height = 150 + sum(_height(bar) for bar in rows)
     image = Image.new("RGB", (_WIDTH, height), _PAPER)
     pen = ImageDraw.Draw(image)
     pen.text((_MARGIN, 24), f"{result.model.name} on {result.firmware}", fill=_INK, font=_font(28))
     colour = _GOOD if result.fits else _BAD
     pen.text((_MARGIN, 66), _short_verdict(result), fill=colour, font=_font(20))
-    top = 118
+    pen.text((_MARGIN, 98), result.next_step, fill=_INK, font=_font(15))
+    top = 138
     for bar in rows:
         _draw_bar(pen, bar, top)
         top += _height(bar)
@@ -65,11 +66,12 @@ def _draw_bar(pen: ImageDraw.ImageDraw, bar: Bar, top: int) -> None:
     pen.text((_MARGIN, top), bar.title, fill=_INK, font=_font(18))
     pen.text((_WIDTH - _MARGIN, top), f"{bar.total:,} bytes", fill=_PALE, font=_font(16), anchor="ra")
     room, left, top = _WIDTH - 2 * _MARGIN, float(_MARGIN), top + 30
-    for segment in bar.segments:
-        width = max(_NARROWEST, room * segment.bytes / bar.drawn)
-        pen.rectangle((left, top, left + width, top + _BAR), fill=COLOURS[segment.group], outline=_PAPER)
-        left += width
-    end = _MARGIN + room * bar.total / bar.drawn
+    widths = [max(_NARROWEST, room * segment.bytes / bar.drawn) for segment in bar.segments]
+    end = left
+    for segment, width in zip(bar.segments, widths, strict=True):
+        right = left + width * room / sum(widths)
+        pen.rectangle((left, top, right, top + _BAR), fill=COLOURS[segment.group], outline=_PAPER)
+        left, end = right, right if segment.group != "too much" else end
     pen.line((end, top - 6, end, top + _BAR + 6), fill=_INK, width=2)
     for number, (name, group, size) in enumerate(_legend(bar)):
         x = _MARGIN + (number % 2) * room // 2

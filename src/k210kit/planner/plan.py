@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,16 @@ class Fit:
     milliseconds_estimate: float | None
     speeds: tuple[Speed, ...]
 
+    @property
+    def next_step(self) -> str:
+        """What a maker does next: the line that loads it, or the least change that makes it fit."""
+        if self.fits:
+            return f"Load it with: {self.call}"
+        if not self.remedies:
+            return "No change of settings that was tried makes it fit."
+        first = self.remedies[0]
+        return f"The least change that cures it: {first.what}. {first.how}"
+
 
 def fit(
     model: Kmodel | Path | str,
@@ -56,6 +67,7 @@ def fit(
     gc_heap: int | None = None,
     needs: frozenset[str] = frozenset(),
     model_first: bool = False,
+    beside: Sequence[Kmodel | Path | str] = (),
     resized_to: str = "none",
     stream: Stream | None = None,
     streaming: bool = False,
@@ -64,7 +76,8 @@ def fit(
 
     `firmware` is a name of the catalogue, a .bin file, a .mk configuration, or a `Firmware`. `lcd` is a size, "none",
     or "default" for the firmware's own. With `streaming` the buffer of img.compress is counted, and the one estimate
-    counts the `stream` of pictures on the UART; the table of `speeds` has both.
+    counts the `stream` of pictures on the UART; the table of `speeds` has both. Models `beside` it are loaded before
+    it in the same way; the times are those of this model alone.
     """
     chosen = firmware if isinstance(firmware, Firmware) else resolve(firmware)
     screen = (chosen.lcd_width, chosen.lcd_height) if lcd == "default" else frame_size(lcd)
@@ -77,12 +90,18 @@ def fit(
         gc_heap_bytes=gc_heap,
         model_first=model_first,
         streaming=streaming,
+        beside=tuple(_read(other)[1] for other in beside),
         resized_to=frame_size(resized_to),
     )
+    loaded, sizes = _read(model)
+    return plan(setup, sizes, loaded, needs=needs, stream=stream)
+
+
+def _read(model: Kmodel | Path | str) -> tuple[Kmodel, ModelSizes]:
     if isinstance(model, Kmodel):
-        return plan(setup, sizes_of(model), model, needs=needs, stream=stream)
+        return model, sizes_of(model)
     loaded = load_kmodel(Path(model))
-    return plan(setup, sizes_of(loaded, Path(model).name), loaded, needs=needs, stream=stream)
+    return loaded, sizes_of(loaded, Path(model).name)
 
 
 def plan(
