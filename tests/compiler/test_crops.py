@@ -127,3 +127,11 @@ def test_rows_below_are_the_zero_of_a_map_with_negative_values() -> None:
     graph = net.graph()
     assert layer_names(graph) <= {"K210_CONV", "DEQUANTIZE", "CHANNELWISE_DEQUANTIZE"}
     assert decibels(graph)[0] > 30
+
+
+def test_a_window_of_the_picture_itself_leaves_the_models_input_whole() -> None:
+    net = Net((3, 16, 16))
+    positions = np.arange(3 * 16 * 16).reshape(3, 16, 16)[:, 2:, :15]
+    net.add(Gather(index=positions.reshape(-1), shape=(3, 14, 15)))
+    net.conv(4)
+    assert decibels(net.graph())[0] > 30

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from k210kit.compiler import evaluate
 from k210kit.compiler.allocate import allocate
+from k210kit.compiler.emit import emit
 from k210kit.compiler.fitting import fitted, in_groups
 from k210kit.compiler.graph import Graph
-from k210kit.compiler.lowering import lower
-from k210kit.compiler.ops import Concat, Curve
+from k210kit.compiler.lowering import Tiling, lower
+from k210kit.compiler.ops import Concat, Curve, MaxPool
 from k210kit.compiler.passes.table import PASSES
-from k210kit.compiler.pipeline import lowered, passed
+from k210kit.compiler.pipeline import Normalisation, lowered, normalised, passed
+from k210kit.compiler.quantize.calibrate import calibrate
+from k210kit.compiler.quantize.search import quantize
+from k210kit.compiler.stages import KpuConv
 from k210kit.compiler.support import memory_findings
 from k210kit.hardware import KPU_LINES
+from k210kit.simulator import Machine
 from tests.compiler.test_pipeline import BEHIND, ONE_EACH, RELU, Net, decibels
 
 
@@ -111,3 +119,56 @@ def test_the_message_names_the_layer_its_bytes_and_the_limit() -> None:
     assert text.startswith("Conv 'v5': ")
     assert "bytes of KPU memory" in text
     assert "the KPU has 2,097,152" in text
+
+
+def stacked(height: int, width: int, channels: int, *, pooled: bool = True) -> Graph:
+    """Dense layers one behind the other at full size, as VGG begins."""
+    net = Net((3, height, width))
+    net.conv(channels)
+    net.add(RELU)
+    net.conv(channels)
+    net.add(Curve(kind="leaky", alpha=0.1))
+    if pooled:
+        net.add(MaxPool(kernel=(2, 2), stride=(2, 2)))
+    net.conv(channels, stride=2)
+    net.add(RELU)
+    net.conv(6)
+    return net.graph()
+
+
+def test_dense_layers_that_are_too_large_together_are_made_in_tiles() -> None:
+    low = passed(stacked(240, 320, 24), PASSES)
+    assert allocate(lower(low)).kpu_lines > KPU_LINES
+    graph, program = fitted(low)
+    assert allocate(program).kpu_lines <= KPU_LINES
+    assert any(step.tiled for step in program.convs())
+    assert graph is low
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data(), pooled=st.booleans(), count=st.integers(2, 4))
+def test_tiles_give_the_bytes_of_the_whole(data: st.DataObject, pooled: bool, count: int) -> None:
+    height = data.draw(st.sampled_from([16, 21, 24, 26]))
+    source = stacked(height, data.draw(st.sampled_from([8, 20, 40])), 5, pooled=pooled)
+    low = passed(source, PASSES)
+    names = [node.output for node in low.nodes if isinstance(node.op, KpuConv) and len(node.inputs) == 1]
+    first = data.draw(st.integers(0, len(names) - 2))
+    last = data.draw(st.integers(first + 1, len(names) - 1))
+    chain = tuple(names[first : last + 1])
+    assume(all(low.makers[after].inputs == (before,) for before, after in itertools.pairwise(chain)))
+    assume(low.shapes[chain[-1]][1] >= count)
+    raw = np.random.default_rng(5).integers(0, 256, (1, *source.input_shape)).astype(np.uint8)
+    batch, scale = normalised(raw, source, Normalisation())
+    statistics = calibrate(low, batch)
+    outputs = []
+    for program in (lower(low), lower(low, (Tiling(chain=chain, count=count),))):
+        made = quantize(low, program, statistics, scale, raw=raw, batch=batch, effort="fast", tell=lambda _, __: None)
+        kmodel = emit(program, allocate(program), made.scales, made.integers).kmodel
+        outputs.append([Machine(kmodel).run(picture).outputs[0] for picture in raw])
+    for whole, tiled in zip(*outputs, strict=True):
+        assert np.array_equal(whole, tiled)
+
+
+@pytest.mark.parametrize("effort", ["fast", "normal"])
+def test_a_net_in_tiles_is_as_near_to_the_floats_as_another(effort: str) -> None:
+    assert decibels(stacked(104, 320, 56), effort)[0] > 24

@@ -1,4 +1,4 @@
-"""Maps that do not fit into KPU memory are made in groups of channels, as few as it takes.
+"""Maps that do not fit into KPU memory are made in groups of channels, or some rows at a time; as few as it takes.
 
     Before   x ─ conv ─ depthwise ─ pool ─ y                      the maps between are as wide as y
     After    x ─┬─ conv, first half ─ depthwise ─ pool ─┐
@@ -7,6 +7,9 @@
 What a depthwise layer makes of a channel depends on that channel alone, so the maps between are only as wide as a
 group; nothing is computed twice, and no byte changes but where channels share a range. Each group costs the starts of
 its layers, less than 0.1 ms. The chain that lowers the peak most is cut first.
+
+Where dense layers follow each other that does not help: each needs all channels before it. A chain of those is made in
+tiles, see `lowering/tiles.py`; a layer per line of channels and tile cuts them out and puts them together.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ import numpy as np
 
 from k210kit.compiler.allocate import alive_lines, allocate
 from k210kit.compiler.graph import Graph, Node
-from k210kit.compiler.lowering import lower
+from k210kit.compiler.lowering import Tiling, lower
 from k210kit.compiler.ops import Concat
 from k210kit.compiler.passes.pick_by_shift import EVERY_PIXEL
-from k210kit.compiler.program import Program
+from k210kit.compiler.program import ConvStep, Program, Step
 from k210kit.compiler.stages import PICK_LEFT_TOP, KpuConv
 from k210kit.hardware import KPU_LINES
 from k210kit.kmodel import memory
@@ -30,6 +33,7 @@ __all__ = ["fitted", "in_groups"]
 
 _GROUPS = (2, 4, 8, 16)
 _MOST_CUTS = 12
+_TILES, _MOST_TILINGS, _LONGEST = (2, 3, 4, 6, 8, 12), 3, 6
 
 
 def fitted(graph: Graph) -> tuple[Graph, Program]:
@@ -50,7 +54,69 @@ def fitted(graph: Graph) -> tuple[Graph, Program]:
         if best is None:
             break
         graph, program, peak = best
-    return graph, program
+    return graph, (program if peak <= KPU_LINES else _tiled(graph, program))
+
+
+def _tiled(graph: Graph, program: Program) -> Program:
+    """The steps with chains in tiles, if that makes it fit; else as they are."""
+    tilings: tuple[Tiling, ...] = ()
+    best = program
+    while len(tilings) < _MOST_TILINGS:
+        peak = allocate(best).kpu_lines
+        if peak <= KPU_LINES:
+            return best
+        lower_peaks: list[tuple[int, int, Program, tuple[Tiling, ...]]] = []
+        for chain in _at_peak(graph, best, {name for tiling in tilings for name in tiling.chain}):
+            for count in _TILES:
+                tried = (*tilings, Tiling(chain=chain, count=count))
+                made = lower(graph, tried)
+                lines = allocate(made).kpu_lines
+                if lines <= KPU_LINES:
+                    return made
+                if lines < peak:
+                    lower_peaks.append((lines, len(lower_peaks), made, tried))
+        if not lower_peaks:
+            break
+        _, _, best, tilings = min(lower_peaks)
+    return program
+
+
+def _at_peak(graph: Graph, program: Program, taken: set[str]) -> Iterator[tuple[str, ...]]:
+    """Chains of layers that only read each other, with the layer at the peak among them; short ones first."""
+    placement = allocate(program)
+    convs = [(alive_lines(program, placement, k), -k, step) for k, step in enumerate(program.steps) if _of_kpu(step)]
+    peak = max(convs, key=lambda row: row[:2])[2].node
+    before, after = [peak.output], [peak.output]
+    while (up := _only_before(graph, before[0])) is not None:
+        before.insert(0, up)
+    while (down := _only_after(graph, after[-1])) is not None:
+        after.append(down)
+    run = [*before, *after[1:]]
+    place = len(before) - 1
+    for length in range(2, _LONGEST + 1):
+        for first in range(max(0, place - length + 1), min(place, len(run) - length) + 1):
+            chain = tuple(run[first : first + length])
+            if not taken & set(chain) and all(len(graph.makers[name].inputs) == 1 for name in chain):
+                yield chain
+
+
+def _of_kpu(step: Step) -> bool:
+    return isinstance(step, ConvStep) and isinstance(step.node.op, KpuConv)
+
+
+def _only_before(graph: Graph, name: str) -> str | None:
+    """The value that a layer alone reads, and reads alone, if a layer makes it."""
+    inputs = graph.makers[name].inputs
+    maker = graph.makers.get(inputs[0])
+    alone = len(inputs) == 1 and len(graph.readers[inputs[0]]) == 1 and inputs[0] not in graph.output_values
+    return inputs[0] if alone and maker is not None and isinstance(maker.op, KpuConv) else None
+
+
+def _only_after(graph: Graph, name: str) -> str | None:
+    readers = graph.readers.get(name, ())
+    if len(readers) != 1 or name in graph.output_values:
+        return None
+    return readers[0].output if isinstance(readers[0].op, KpuConv) and len(readers[0].inputs) == 1 else None
 
 
 def _with_direct_picks(graph: Graph) -> int:

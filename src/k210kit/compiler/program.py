@@ -97,6 +97,7 @@ class ConvStep(Step):
     main: str | None = None
     first: int = 0  # channel of the node's result that is the first of this layer's
     extra: bool = False  # a copy that no node asked for
+    tiled: bool = False  # it makes some rows of the node's result; the layers of the other rows have the same integers
 
     def reads(self) -> tuple[str, ...]:
         return self.inputs

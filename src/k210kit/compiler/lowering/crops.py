@@ -22,7 +22,7 @@ from k210kit.compiler.program import ConvStep, JoinStep, Piece, ViewStep
 from k210kit.compiler.stages import POOL_NONE, KpuConv
 from k210kit.kmodel import memory
 
-__all__ = ["cut_on_kpu", "grow_on_kpu"]
+__all__ = ["cut_on_kpu", "grow_on_kpu", "line_by_line"]
 
 _MOST_LAYERS, _FEW_LAYERS = 64, 16  # of one cut; each takes 768 bytes of the kmodel
 _WORTH_BYTES = (
@@ -52,10 +52,10 @@ def cut_on_kpu(values: Values, node: Node, op: Gather) -> bool:
     ):
         return False
     made: list[str] = []
-    for part in parts:
+    for part in values.parts_to_cut(node.inputs[0]):
         for _ in range(found[1]):
             part = _moved(values, node, part)
-        made += _cut(values, node, part, found[0], op.shape, line)
+        made += line_by_line(values, node, part, found[0], op.shape)
     values.parts[node.output] = tuple(made)
     return True
 
@@ -72,8 +72,10 @@ def _moved(values: Values, node: Node, part: str) -> str:
     return target
 
 
-def _cut(values: Values, node: Node, part: str, top: int, shape: Shape, line: int) -> list[str]:
+def line_by_line(values: Values, node: Node, part: str, top: int, shape: Shape) -> list[str]:
+    """Copies of the rows from `top` on, one for the channels of each line; `shape` tells rows and columns."""
     made = []
+    line = memory.channels_per_line(values.buffers[part].shape[2])
     for first in range(0, values.buffers[part].shape[0], line):
         channels = min(line, values.buffers[part].shape[0] - first)
         view = values.buffer(f"{part}/window", "kpu", (channels, *shape[1:]))
@@ -97,6 +99,7 @@ def grow_on_kpu(values: Values, node: Node, op: Pad) -> bool:
     behind = memory.lines(width, height, channels) - memory.channel_lines(width, height)
     if shape[1:] == (1, 1) or not _worth(-(-channels // line), line, shape) or behind < rows * memory.row_lines(width):
         return False
+    parts = values.parts_to_cut(node.inputs[0])
     anything = values.buffer(f"{parts[0]}/anything", "kpu", (1, height + rows, width))
     values.add(ViewStep(node=node, source=parts[0], target=anything))
     zeros = values.buffer(f"{node.output}/zeros", "kpu", (channels, height + rows, width))
@@ -104,7 +107,7 @@ def grow_on_kpu(values: Values, node: Node, op: Pad) -> bool:
     values.add(ConvStep(node=node, op=nothing, inputs=(anything,), output=zeros, extra=True))
     pieces = [Piece(buffer=zeros)]
     first = 0
-    for made in _cut(values, node, parts[0], 0, shape, line):
+    for made in line_by_line(values, node, parts[0], 0, shape):
         pieces.append(Piece(buffer=made, first=first))
         first += values.buffers[made].shape[0]
     target = values.buffer(node.output, "kpu", (channels, height + rows, width))

@@ -6,6 +6,8 @@ sends a copy to main memory, and the result is uploaded. What leads only to outp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from k210kit.compiler import ops
@@ -13,6 +15,7 @@ from k210kit.compiler.graph import Graph, Node, elements
 from k210kit.compiler.lowering.byte_steps import on_bytes
 from k210kit.compiler.lowering.float_steps import gather, on_floats
 from k210kit.compiler.lowering.kpu_steps import convolve
+from k210kit.compiler.lowering.tiles import Tiling, in_tiles
 from k210kit.compiler.lowering.values import BYTE_OPS, Values
 from k210kit.compiler.program import Program
 from k210kit.compiler.stages import KpuConv
@@ -20,8 +23,9 @@ from k210kit.compiler.stages import KpuConv
 __all__ = ["lower"]
 
 
-def lower(graph: Graph) -> Program:
-    """The steps of a graph that all passes have been over."""
+def lower(graph: Graph, tilings: Sequence[Tiling] = ()) -> Program:
+    """The steps of a graph that all passes have been over; chains of `tilings` are made some rows at a time."""
+    tiled = {name: tiling for tiling in tilings for name in tiling.chain}
     values = Values(graph)
     if len(graph.input_shape) == 3:
         values.buffer(graph.input, "kpu", graph.input_shape)
@@ -31,7 +35,11 @@ def lower(graph: Graph) -> Program:
         values.floats[graph.input] = graph.input
     for node in graph.nodes:
         values.node = node
-        _lower(values, node)
+        tiling = tiled.get(node.output)
+        if tiling is None:
+            _lower(values, node)
+        elif node.output == tiling.chain[-1]:
+            in_tiles(values, tiling)
     outputs = []
     for output in graph.outputs:
         values.node = graph.makers.get(output.value, values.node)

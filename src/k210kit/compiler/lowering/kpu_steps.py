@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from k210kit.compiler.graph import Node
+from k210kit.compiler.graph import Node, Shape
 from k210kit.compiler.lowering.values import Values
 from k210kit.compiler.program import ConvStep
 from k210kit.compiler.stages import KpuConv
@@ -14,7 +14,7 @@ from k210kit.errors import KitError
 from k210kit.hardware import WEIGHT_BYTES_PER_LOAD
 from k210kit.kmodel import memory
 
-__all__ = ["convolve"]
+__all__ = ["convolve", "layers_of"]
 
 _MOST_LOADS = 64
 
@@ -22,16 +22,22 @@ _MOST_LOADS = 64
 def convolve(values: Values, node: Node, op: KpuConv) -> None:
     """One layer, or several whose results lie side by side."""
     inputs = [part for name in node.inputs for part in values.need_kpu(name)]
+    values.parts[node.output] = layers_of(values, node, op, inputs, values.graph.shapes[node.output])
+
+
+def layers_of(
+    values: Values, node: Node, op: KpuConv, inputs: list[str], shape: Shape, *, tiled: bool = False
+) -> tuple[str, ...]:
+    """The maps that the layers of a node make of `inputs`; `shape` is that of all of them together."""
     if len(inputs) > 1:
         op, inputs = _side_by_side(values, op, inputs)
-    shape, first, made = values.graph.shapes[node.output], 0, []
-    layers = _loadable(op)
-    for layer in layers:
+    first, made = 0, []
+    for layer in _loadable(op):
         output = values.buffer(node.output, "kpu", (layer.out_channels, *shape[1:]))
-        values.add(ConvStep(node=node, op=layer, inputs=tuple(inputs), output=output, first=first))
+        values.add(ConvStep(node=node, op=layer, inputs=tuple(inputs), output=output, first=first, tiled=tiled))
         first += layer.out_channels
         made.append(output)
-    values.parts[node.output] = tuple(made)
+    return tuple(made)
 
 
 def _side_by_side(values: Values, op: KpuConv, inputs: list[str]) -> tuple[KpuConv, list[str]]:

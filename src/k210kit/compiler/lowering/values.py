@@ -15,6 +15,7 @@ from k210kit.compiler.program import (
     ConcatStep,
     ConvStep,
     DequantizeStep,
+    JoinStep,
     QuantizeStep,
     RemovePaddingStep,
     Slice,
@@ -74,6 +75,15 @@ class Values:
             self.parts[value] = (target,)
         return self.parts[value]
 
+    def parts_to_cut(self, value: str) -> tuple[str, ...]:
+        """The KPU buffers of a value of which parts shall be read.
+
+        The runtime takes the first layer's input for the size of the picture, so that layer must read all of it.
+        """
+        if value == self.graph.input and not any(isinstance(step, ConvStep) for step in self.steps):
+            self.parts[value] = (self.copied(value),)
+        return self.need_kpu(value)
+
     def need_bytes(self, value: str) -> str:
         """The buffer of bytes of a value, channel-height-width, in main memory."""
         if value not in self.bytes:
@@ -109,7 +119,7 @@ class Values:
     def sent(self, part: str) -> str:
         """The copy in main memory that the layer which makes a KPU buffer sends there."""
         place = next((k for k, step in enumerate(self.steps) if part in step.writes()), None)
-        if place is None:  # the model's input
+        if place is None or isinstance(self.steps[place], JoinStep):  # no layer made it that could send it
             return self.sent(self.copied(part))
         step = self.steps[place]
         if isinstance(step, UploadStep | AddPaddingStep):

@@ -67,11 +67,29 @@ def quantize(
     """Choose everything."""
     scales = choose_scales(graph, program, statistics, input_scale)
     if effort == "fast" or not any(program.convs()):
-        integers = {step.output: _nearest(step, program, scales, statistics) for step in program.convs()}
+        integers = _of_all(program, scales, statistics)
         return Quantized(scales=scales, integers=integers, snr={})
     count = _PICTURES[effort]
     search = _Search(graph, program, statistics, scales, raw[:count], batch[:count], tell)
     return search.quantized()
+
+
+def _of_all(
+    program: Program, scales: Mapping[str, Scale], statistics: Mapping[str, Statistics]
+) -> dict[str, LayerIntegers]:
+    made: dict[str, LayerIntegers] = {}
+    of_rows: dict[tuple[str, int], LayerIntegers] = {}
+    for step in program.convs():
+        found = of_rows.get(_rows_of(step)) if step.tiled else None
+        made[step.output] = found or _nearest(step, program, scales, statistics)
+        if step.tiled:
+            of_rows[_rows_of(step)] = made[step.output]
+    return made
+
+
+def _rows_of(step: ConvStep) -> tuple[str, int]:
+    """What layers that make rows of one result have in common."""
+    return step.node.output, step.first
 
 
 def joined(step: ConvStep, scales: Mapping[str, Scale]) -> Scale:
@@ -119,7 +137,8 @@ def _values(code: WeightCode) -> Numbers:
 
 
 def _means(step: ConvStep, program: Program, statistics: Mapping[str, Statistics]) -> Numbers | None:
-    """The mean of each input channel; None where a map is not one of the graph's values."""
+    """The mean of each input channel; None where a map is not one of the graph's values, or only part of one."""
+    channels = sum(program.buffers[name].shape[0] for name in step.inputs)
     makers = {s.output: s for s in program.convs()}
     parts = []
     for name in step.inputs:
@@ -128,11 +147,12 @@ def _means(step: ConvStep, program: Program, statistics: Mapping[str, Statistics
             parts.append(result_statistics(maker, statistics).mean)
         elif name in statistics:
             parts.append(statistics[name].mean)
-        elif name.removesuffix("/kpu") in statistics:
-            parts.append(statistics[name.removesuffix("/kpu")].mean)
+        elif name.split("~")[0].removesuffix("/kpu") in statistics:
+            parts.append(statistics[name.split("~")[0].removesuffix("/kpu")].mean)
         else:
             return None
-    return np.concatenate(parts).astype(np.float64)
+    means = np.concatenate(parts).astype(np.float64)
+    return means if len(means) == channels else None
 
 
 class _Search:
@@ -159,6 +179,7 @@ class _Search:
             for name in (*step.node.inputs, step.node.output, step.writes()[0].removesuffix("/bytes"))
         }
         self.integers: dict[str, LayerIntegers] = {}
+        self.of_rows: dict[tuple[str, int], LayerIntegers] = {}
         self.snr: dict[str, float] = {}
 
     def quantized(self) -> Quantized:
@@ -197,13 +218,16 @@ class _Search:
         x = self.run.inputs(step)
         source, target = joined(step, self.scales), self.scales[step.output]
         op = step.op
-        if step.extra or is_copy(op, source):
+        if step.tiled:  # the pictures' rows are those of the whole; other rows of it have the integers already
+            made = self.of_rows.get(_rows_of(step)) or _nearest(step, self.program, self.scales, self.statistics)
+            self.of_rows[_rows_of(step)] = made
+        elif step.extra or is_copy(op, source):
             made = layer_integers(op, source, target, code=encode(op, source))
         else:
             made = self._rounded(step, source, target, x)
         self.integers[step.output] = made
         result = self.run.convolve(step, made, x)
-        if not step.extra:
+        if not step.extra and not step.tiled:
             self._measure(step, target, result)
 
     def _rounded(self, step: ConvStep, source: Scale, target: Scale, x: NDArray[np.uint8]) -> LayerIntegers:
