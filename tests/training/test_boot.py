@@ -48,7 +48,9 @@ def kmodels(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], K
     return made
 
 
-def written(kmodel: Kmodel, task: str, channels: int, *, board: str = "unitv", stream: bool = False) -> Written:
+def written(
+    kmodel: Kmodel, task: str, channels: int, *, board: str = "unitv", stream: bool = False, firmware: str | None = None
+) -> Written:
     description = Description(
         task=task,  # type: ignore[arg-type]
         labels=("one", '2"\n', "三"),
@@ -60,7 +62,7 @@ def written(kmodel: Kmodel, task: str, channels: int, *, board: str = "unitv", s
         nms=0.4,
         threshold=0.01,
     )
-    plan = plan_camera(kmodel, description.size, board=board, firmware=None, stream=stream)
+    plan = plan_camera(kmodel, description.size, board=board, firmware=firmware, stream=stream)
     return Written(
         title="cards", summary="…", description=description, plan=plan, kmodel=kmodel.to_bytes(), stream=stream
     )
@@ -130,6 +132,17 @@ def test_no_blank_is_left_and_it_is_python(
     if task == "detect":
         assert ast.literal_eval(names["ANCHORS"]) == ANCHORS
     assert not re.search(r"\$|TODO|None,", readme(made))
+
+
+def test_the_readme_says_which_firmware_is_released_and_which_is_not(kmodels: dict[tuple[str, int], Kmodel]) -> None:
+    released = readme(written(kmodels["classify", 3], "classify", 3, board="unitv", firmware="full"))
+    assert "Firmware: MaixPy 0.6.2, `full` (`maixpy_<version>.bin`). It fits" in released
+    assert "Released builds that do as well: `with_lvgl`, `minimum`" in released
+    own = readme(written(kmodels["classify", 3], "classify", 3, board="unitv", firmware="unitv"))
+    assert "Firmware: `unitv`, which MaixPy does not release: build it, or take one of the builds below." in own
+    assert "Released builds that do as well: `full`, `with_lvgl`" in own
+    for words in ("ほかに使える配布ビルド: `full`", "也可使用的官方固件: `full`"):
+        assert words in own
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from string import Template
 from k210kit import __version__
 from k210kit.package import FIRST_MODEL_ADDRESS
 
-from .cameras import CameraPlan
+from .cameras import CameraPlan, released_builds_that_hold_it
 from .description import Description
 
 __all__ = ["Written", "boot_script", "readme"]
@@ -103,10 +103,7 @@ def readme(made: Written) -> str:
         card_en="Or copy `model.kmodel` to the SD card; the script looks there first." if ram else _FLASH_ONLY[0],
         card_ja="または `model.kmodel` を SD カードに置きます(こちらが優先されます)。" if ram else _FLASH_ONLY[1],
         card_zh="或者把 `model.kmodel` 放到 SD 卡上(脚本优先使用)。" if ram else _FLASH_ONLY[2],
-        firmware=plan.firmware.name,
-        fit_en=plan.fit.verdict,
-        fit_ja=f"メモリの見積もり: 必要 {plan.fit.needed_bytes:,}、空き {plan.fit.free_bytes:,} バイト。",
-        fit_zh=f"内存估计: 需要 {plan.fit.needed_bytes:,},可用 {plan.fit.free_bytes:,} 字节。",
+        **_firmware_words(plan),
         board_name=plan.camera.name,
         address=f"0x{FIRST_MODEL_ADDRESS:06X}",
         flash_file="model.kmodel" if ram else "model_be.kmodel",
@@ -114,6 +111,35 @@ def readme(made: Written) -> str:
         mean=f"{n.mean:g}",
         std=f"{n.std:g}",
     )
+
+
+def _firmware_words(plan: CameraPlan) -> dict[str, str]:
+    """Which firmware the plan is for, where it comes from, whether the model fits, and which released ones do too."""
+    name, file = plan.firmware.name, plan.firmware.release_file
+    others = ", ".join(f"`{other}`" for other in released_builds_that_hold_it(plan))
+    needed, free = f"{plan.fit.needed_bytes:,}", f"{plan.fit.free_bytes:,}"
+    if file:
+        source = (
+            f"MaixPy 0.6.2, `{name}` (`{file}`).",
+            f"MaixPy 0.6.2 の `{name}`(`{file}`)。",
+            f"MaixPy 0.6.2 `{name}`(`{file}`)。",
+        )
+    else:
+        source = (
+            f"`{name}`, which MaixPy does not release: build it, or take one of the builds below.",
+            f"`{name}`(MaixPy の配布物にはありません。自分でビルドするか、下のビルドを使います)。",
+            f"`{name}`(MaixPy 官方不提供此固件:请自行编译,或使用下面列出的固件)。",
+        )
+    also = (
+        f" Released builds that do as well: {others}." if others else "",
+        f" ほかに使える配布ビルド: {others}。" if others else "",
+        f" 也可使用的官方固件: {others}。" if others else "",
+    )
+    return {
+        "firmware_en": f"{source[0]} {plan.fit.verdict}{also[0]}",
+        "firmware_ja": f"{source[1]}メモリの見積もり: 必要 {needed}、空き {free} バイト。{also[1]}",
+        "firmware_zh": f"{source[2]}内存估计: 需要 {needed},可用 {free} 字节。{also[2]}",
+    }
 
 
 _FLASH_ONLY = (

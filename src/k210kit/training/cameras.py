@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from k210kit.errors import InputError, KitError
-from k210kit.firmware import Firmware, resolve
+from k210kit.firmware import Firmware, catalogue, resolve
 from k210kit.kmodel import Kmodel
-from k210kit.planner import Fit, fit
+from k210kit.planner import Fit, Setup, fit, frame_size
+from k210kit.planner import plan as plan_memory
 from k210kit.timing import Load
 
 from .datasets.pixels import InputSize
 
-__all__ = ["CAMERAS", "Camera", "CameraPlan", "camera_named", "plan_camera"]
+__all__ = ["CAMERAS", "Camera", "CameraPlan", "camera_named", "plan_camera", "released_builds_that_hold_it"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,24 @@ def plan_camera(
         call=made.call,
         fit=made,
     )
+
+
+def released_builds_that_hold_it(plan: CameraPlan) -> tuple[str, ...]:
+    """The released builds for this board, other than the plan's own, on which the same script and model fit."""
+    found = []
+    for row in catalogue():
+        if not row.release_file or row.name == plan.firmware.name or row.board not in ("MAIX", plan.firmware.board):
+            continue
+        setup = Setup(
+            firmware=row,
+            load=plan.load,
+            camera=frame_size(plan.frame),
+            dual_buffer=plan.dual_buffer,
+            lcd=frame_size(plan.camera.lcd_size),
+        )
+        if plan_memory(setup, plan.fit.model).fits:
+            found.append(row.name)
+    return tuple(found)
 
 
 def _window(size: InputSize) -> tuple[Literal["QVGA", "QQVGA"], tuple[int, int]]:
