@@ -213,3 +213,18 @@ def test_a_recorded_video_opens_elsewhere(desk: Desk) -> None:
     capture = cv2.VideoCapture(str(desk.sd / "a.avi"))
     assert (int(capture.get(7)), int(capture.get(3)), int(capture.get(4))) == (3, 320, 240)
     assert capture.read()[0]
+
+
+def test_an_m5stickv_lies_flat_and_still(desk: Desk) -> None:
+    from k210kit.emulator.boards import board_kind
+
+    printed = desk.prints(
+        """
+        from machine import I2C
+        bus = I2C(I2C.I2C0, freq=100000, scl=28, sda=29)
+        print(bus.readfrom_mem(0x68, 0x75, 1)[0], bus.readfrom_mem(0x68, 0x3B, 6))
+        """,
+        kind=board_kind("m5stickv"),
+        firmware="m5stickv",
+    )
+    assert printed == "25 b'\\x00\\x00\\x00\\x00@\\x00'\n"

@@ -257,7 +257,10 @@ class KpuModule:
         if fmap.typecode() != "B":
             raise ValueError("[MAIXPY]kpu: can't convet float fmap yet\r\n")
         area = fmap.w() * fmap.h()
-        plane = fmap._data[area * number : area * (number + 1)].reshape(fmap.h(), fmap.w())
+        plane = fmap._data[area * number : area * (number + 1)]
+        if plane.size < area:  # of a layer that set_layers chose, the size is told as one byte less
+            plane = np.pad(plane, (0, area - plane.size))
+        plane = plane.reshape(fmap.h(), fmap.w())
         made: Picture = self._board.module("image").from_bytes_plane(plane)
         return made
 

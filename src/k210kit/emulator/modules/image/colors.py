@@ -11,13 +11,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gray_to_rgb", "lab_to_rgb", "rgb_to_gray", "rgb_to_lab"]
+__all__ = ["gray_to_rgb", "lab_to_rgb", "linear_levels", "rgb_to_gray", "rgb_to_lab"]
 
 _F = np.float32
 
 
 @cache
-def _linear() -> NDArray[np.float32]:
+def linear_levels() -> NDArray[np.float32]:
     """Linear light 0..100 of an sRGB level, to six decimals as in the firmware's table."""
     level = np.arange(256) / 255.0
     light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
@@ -38,7 +38,7 @@ def _signed_byte(value: int) -> int:
 
 def rgb_to_lab(red: int, green: int, blue: int) -> tuple[int, int, int]:
     """CIE L, a, b of an sRGB colour."""
-    r, g, b = (_linear()[part & 0xFF] for part in (red, green, blue))
+    r, g, b = (linear_levels()[part & 0xFF] for part in (red, green, blue))
     parts = (
         (r * _F(0.4124) + g * _F(0.3576) + b * _F(0.1805)) / _F(95.047),
         (r * _F(0.2126) + g * _F(0.7152) + b * _F(0.0722)) / _F(100.0),
@@ -77,7 +77,7 @@ def lab_to_rgb(lightness: int, a: int, b: int) -> tuple[int, int, int]:
 
 def rgb_to_gray(red: int, green: int, blue: int) -> int:
     """The gray level of the same luminance."""
-    r, g, b = (_linear()[part & 0xFF] for part in (red, green, blue))
+    r, g, b = (linear_levels()[part & 0xFF] for part in (red, green, blue))
     return _level((r * _F(0.2126) + g * _F(0.7152) + b * _F(0.0722)) / _F(100))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABSENT", "refuse"]
 
-ABSENT = ("chrominvar", "illuminvar", "remove_shadows", "selective_search")
+ABSENT = ("remove_shadows", "selective_search")
 
 
 def refuse(board: Board, what: str) -> NoReturn:

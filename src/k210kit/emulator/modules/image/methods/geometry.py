@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import warp
 from ..arguments import Arguments, as_array, as_float, as_int, require
+from ..illumination import without_brightness, without_light
 from ..image import Image
 from ..kpu_filter import convolved
 from ..pixels import Format, join565
@@ -84,6 +86,26 @@ def conv3(image: Image, arguments: Arguments) -> None:
         red, green, blue = frame.ai
         frame.data[...] = join565(red >> 3, green >> 2, blue >> 3)
     workshop.spend("planes", frame.data.size)
+
+
+def _recoloured(image: Image, table: NDArray[np.uint16]) -> Image:
+    frame = image.mutable()
+    if frame.format is Format.RGB565:
+        frame.data[...] = table[frame.data]
+        image._workshop.spend("warp", frame.data.size)
+    return image
+
+
+@method("chrominvar", full=True)
+def chrominvar(image: Image, _: Arguments) -> Image:
+    """Take the brightness out of the colours; gray pictures stay."""
+    return _recoloured(image, without_brightness())
+
+
+@method("illuminvar", full=True)
+def illuminvar(image: Image, _: Arguments) -> Image:
+    """Take the colour of the light out of the colours; gray pictures stay."""
+    return _recoloured(image, without_light())
 
 
 @method("stretch", least=3, most=3)
