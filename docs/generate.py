@@ -21,12 +21,14 @@ from docs import (
     link_layout,
     link_page,
     maixpy_page,
+    net_design_page,
     operators_page,
 )
 
 DOCS = Path(__file__).resolve().parent
 
 PAGES: dict[str, Callable[[], str]] = {
+    "howto/design-a-net.md": net_design_page.page,
     "reference/operators.md": operators_page.page,
     "reference/commands.md": commands_page.page,
     "reference/errors.md": errors_page.page,

@@ -32,10 +32,9 @@ from k210kit.compiler.program import (
     UploadStep,
     VectorStep,
 )
-from k210kit.kmodel.layers import Conv
 from k210kit.timing import CPU_HZ, InferenceTime, cpu_cycles
 
-__all__ = ["CPU_SHARE", "MAIN_MEMORY_BYTES", "SMALLEST_SIDE", "advice"]
+__all__ = ["CPU_SHARE", "MAIN_MEMORY_BYTES", "SMALLEST_SIDE", "advice", "owner_on_cpu"]
 
 CPU_SHARE = 0.2
 MAIN_MEMORY_BYTES = 200_000
@@ -117,11 +116,7 @@ def _costs(program: Program, emitted: Emitted) -> list[_Cost]:
         cycles = cpu_cycles(layer)
         if not cycles:
             continue
-        owner: Step = step
-        if isinstance(layer, Conv) and isinstance(step, ConvStep):
-            owner = next((s for s in program.steps if step.main in s.reads()), step)
-        elif isinstance(step, UploadStep):
-            owner = next((s for s in program.steps if step.source in s.writes()), step)
+        owner = owner_on_cpu(program, step)
         key = (owner.node.kind, owner.node.origin)
         before = found.get(key)
         reason = owner.reason if before is None or not before.reason else before.reason
@@ -132,6 +127,15 @@ def _costs(program: Program, emitted: Emitted) -> list[_Cost]:
             reason=reason,
         )
     return list(found.values())
+
+
+def owner_on_cpu(program: Program, step: Step) -> Step:
+    """The step that the CPU's work for `step` is done for: who reads what is sent, who made what is brought back."""
+    if isinstance(step, ConvStep) and step.main:
+        return next((s for s in program.steps if step.main in s.reads()), step)
+    if isinstance(step, UploadStep):
+        return next((s for s in program.steps if step.source in s.writes()), step)
+    return step
 
 
 def _of_memory(program: Program, placement: Placement, emitted: Emitted) -> Iterator[str]:
