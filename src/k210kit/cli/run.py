@@ -40,6 +40,9 @@ def run(
         str | None, typer.Option(help="A folder for PNG files, `http:PORT` for a live page, or `terminal`.")
     ] = None,
     pins: Annotated[Path | None, typer.Option(help="A file of lines `SECONDS PIN LEVEL`: buttons and wires.")] = None,
+    keys: Annotated[
+        str | None, typer.Option(help="Buttons by the keyboard: a=18,b=19, or `auto` for the board's own.")
+    ] = None,
     frames: Annotated[int | None, typer.Option(min=1, max=10**9, help="End after so many pictures.")] = None,
     seconds: Annotated[
         float | None,
@@ -66,6 +69,7 @@ def run(
         uart=tuple(uart or ()),
         lcd=lcd,
         pins=str(pins) if pins else None,
+        keys=keys,
         frames=frames,
         seconds=seconds,
         fast=fast,

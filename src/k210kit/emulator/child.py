@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import signal
 import sys
 from pathlib import Path
 
 from k210kit.emulator.board import Board
-from k210kit.emulator.boards import power_on
+from k210kit.emulator.boards import board_kind, power_on
 from k210kit.emulator.console import interact
 from k210kit.emulator.guard import Fence, limit_memory, memory_watch
 from k210kit.emulator.interpreter import Interpreter
+from k210kit.emulator.keys import TerminalKeys, attach_keys, read_key_map
 from k210kit.emulator.request import RunRequest
 from k210kit.emulator.result import RunResult
 from k210kit.emulator.running import Printed, run_on
@@ -22,7 +24,7 @@ from k210kit.files import of_the_computer
 
 __all__ = ["main"]
 
-# What of a script's own folder shows on the card when a single script is run.
+# What of a script's own folder shows on the card when a single script is run; other files if the script names them.
 _SIBLINGS = (".py", ".kmodel", ".smodel")
 
 
@@ -51,6 +53,7 @@ def _run(request: RunRequest, work: Path) -> RunResult:
     for number, end in board.ports.ends.items():
         if end.name != "nothing":
             sys.stderr.write(f"serial port {number} is {end.name}\n")
+    keys = _keys(request, board)
     address = getattr(board.lcd, "address", None)
     if address:
         sys.stderr.write(f"the LCD is at {address}\n")
@@ -58,6 +61,7 @@ def _run(request: RunRequest, work: Path) -> RunResult:
     board.trusted = fence.trusted
     signal.signal(signal.SIGINT, lambda *_: board.clock.stop("keyboard"))
     _warm_up(board)
+    gc.freeze()  # what is loaded now stays, and need not be searched by each collection of the script's
     limit_memory()
     interpreter.memory_watch = memory_watch(fence)
     fence.close()
@@ -69,10 +73,24 @@ def _run(request: RunRequest, work: Path) -> RunResult:
             interact(board, interpreter)
     finally:
         fence.open()
+        if keys is not None:
+            keys.close()
         board.lcd.close()
         board.camera.close()
         board.ports.close()
     return result
+
+
+def _keys(request: RunRequest, board: Board) -> TerminalKeys | None:
+    """The keyboard as buttons, if that is asked for."""
+    if request.keys is None:
+        return None
+    pins = read_key_map(request.keys, board_kind(request.board))
+    shown = ", ".join(f"{letter} presses pin {pin}" for letter, pin in pins.items())
+    sys.stderr.write(f"keys: {shown}; a capital letter holds\n")
+    keys = TerminalKeys()
+    attach_keys(board, pins, keys)
+    return keys
 
 
 def _programs(script: Path) -> tuple[list[tuple[str, bytes]], dict[str, Path]]:
@@ -85,9 +103,14 @@ def _programs(script: Path) -> tuple[list[tuple[str, bytes]], dict[str, Path]]:
         return [(name, path.read_bytes()) for name, path in found], shown
     if not script.exists():
         raise missing_file(script)
-    beside = {f"/flash/{p.name}": p for p in sorted(script.parent.iterdir()) if p.suffix in _SIBLINGS and p.is_file()}
+    text = script.read_bytes()
+    beside = {
+        f"/flash/{p.name}": p
+        for p in sorted(script.parent.iterdir())
+        if p.is_file() and (p.suffix in _SIBLINGS or p.name.encode() in text)
+    }
     beside |= {f"{mount}/main.py": script for mount in ("/flash", "/sd")}
-    return [(script.name, script.read_bytes())], beside
+    return [(script.name, text)], beside
 
 
 def _readable(request: RunRequest, beneath: dict[str, Path]) -> list[Path]:

@@ -30,7 +30,7 @@ def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
         process = subprocess.Popen(
             [*command, str(work / "request.json"), str(work / "result.json")],
             stdout=subprocess.DEVNULL if output is None else output,
-            stdin=None if request.interactive else subprocess.DEVNULL,
+            stdin=None if request.takes_input else subprocess.DEVNULL,
         )
         _wait(process)
         return _answer(work / "result.json", process.returncode)

@@ -23,6 +23,7 @@ class RunRequest:
     uart: tuple[str, ...] = ()  # UART1=pty and so on; without a name every port
     lcd: str | None = None  # a folder, http:PORT, or terminal
     pins: str | None = None  # a timeline file
+    keys: str | None = None  # buttons by the keyboard: `auto`, or a=18,b=19
     frames: int | None = None
     seconds: float | None = None
     fast: bool = False
@@ -33,9 +34,14 @@ class RunRequest:
     @property
     def in_step(self) -> bool:
         """Whether the board's time shall not run ahead of the clock on the wall: when someone watches or talks."""
-        live = (self.lcd or "").startswith(("http:", "terminal")) or self._camera_is_live or self.interactive
+        live = (self.lcd or "").startswith(("http:", "terminal")) or self._camera_is_live or self.takes_input
         talks = any(part.rpartition("=")[2].startswith(("pty", "tcp:")) for part in self.uart)
         return self.realtime or (not self.fast and (live or talks))
+
+    @property
+    def takes_input(self) -> bool:
+        """Whether the run reads the keyboard."""
+        return self.interactive or self.keys is not None
 
     @property
     def _camera_is_live(self) -> bool:
