@@ -18,11 +18,13 @@ from docs import (
     flash_map_page,
     json_schemas,
     kmodel_page,
+    limits_page,
     link_layout,
     link_page,
     maixpy_page,
     net_design_page,
     operators_page,
+    python_page,
 )
 
 DOCS = Path(__file__).resolve().parent
@@ -39,6 +41,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/kmodel-v3.md": kmodel_page.page,
     "reference/maixpy.md": maixpy_page.page,
     "reference/json.md": json_schemas.page,
+    "reference/python.md": python_page.page,
+    "reference/limits.md": limits_page.page,
     **json_schemas.files(),
 }
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union
 
-__all__ = ["RESULTS", "files", "page", "schema"]
+__all__ = ["RESULTS", "file_name", "files", "late_names", "page", "remarks", "schema"]
 
 # command -> where the type of its result is
 RESULTS: dict[str, str] = {
@@ -93,10 +93,10 @@ def _dataclass(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # Any
     name = kind.__name__
     if name not in definitions:
         definitions[name] = {}
-        hints, remarks = typing.get_type_hints(kind, localns=_late_names(kind)), _remarks(kind)
+        hints, said = typing.get_type_hints(kind, localns=late_names(kind)), remarks(kind)
         properties = {
             field.name: _of(hints[field.name], definitions)
-            | ({"description": remarks[field.name]} if field.name in remarks else {})
+            | ({"description": said[field.name]} if field.name in said else {})
             for field in dataclasses.fields(kind)
         }
         definitions[name] = {
@@ -109,8 +109,8 @@ def _dataclass(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # Any
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _late_names(kind: type) -> dict[str, Any]:  # Any: types
-    """Names that the class's module imports for type checkers only, as its source tells."""
+def late_names(kind: Any) -> dict[str, Any]:  # Any: a class or a function; types
+    """Names that its module imports for type checkers only, as its source tells."""
     source = inspect.getsource(importlib.import_module(kind.__module__))
     block = re.search(r"^if TYPE_CHECKING:\n((?:[ \t]+.*\n|\n)+)", source, re.MULTILINE)
     names: dict[str, Any] = {"__package__": kind.__module__.rpartition(".")[0]}
@@ -119,7 +119,7 @@ def _late_names(kind: type) -> dict[str, Any]:  # Any: types
     return names
 
 
-def _remarks(kind: type) -> dict[str, str]:
+def remarks(kind: type) -> dict[str, str]:
     """The comments behind the fields of a class and of its bases."""
     found: dict[str, str] = {}
     for one in reversed(kind.__mro__[:-1]):

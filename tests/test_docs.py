@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from k210kit.cli.main import WrongCommandLine
+from k210kit.cli.table import COMMANDS
+from k210kit.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("README*.md"))]
@@ -30,3 +39,42 @@ def test_a_translation_has_the_commands_of_its_original(page: str, language: str
     assert commands
     translated = re.findall(r"^```sh\n.*?^```", _text(ROOT / f"{page}.{language}.md"), re.MULTILINE | re.DOTALL)
     assert translated == commands
+
+
+def test_every_command_has_a_page_that_tells_how() -> None:
+    index = _text(ROOT / "docs" / "howto" / "index.md")
+    named = set(re.findall(r"`([a-z-]+)`", index.partition("## When it does not work")[0]))
+    assert named == {row.name for row in COMMANDS}
+
+
+def _command_lines() -> Iterator[tuple[str, list[str]]]:
+    for page in PAGES:
+        for block in re.findall(r"^ *```(?:sh|bash|text)\n(.*?)^ *```", _text(page), re.MULTILINE | re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(re.split(r"  +(?=\S)| <|#", line.strip())[0], comments=True)
+                if words[:1] == ["k210kit"] and words[1:] and "COMMAND" not in words and "[OPTIONS]" not in words:
+                    yield str(page.relative_to(ROOT)), words[1:]
+
+
+def _refusal(name: str, words: list[str]) -> str:
+    """What the command says to these words; empty if it takes them."""
+    (row,) = (row for row in COMMANDS if row.name == name)
+    command: Any = typer.main.get_command(importlib.import_module(row.module).app)
+    children = getattr(command, "commands", {})
+    if children and words:
+        if words[0] not in children:
+            return f"no subcommand {words[0]}"
+        command, words = children[words[0]], words[1:]
+    try:
+        command.make_context(name, list(words))
+    except (WrongCommandLine, InputError) as error:
+        return str(getattr(error, "message", error))
+    return ""
+
+
+def test_every_command_line_of_the_pages_is_one_that_the_command_takes() -> None:
+    lines = [(page, words) for page, words in _command_lines() if not words[0].startswith("-")]
+    assert len(lines) > 80
+    usage = re.compile(r"^\[?[A-Z@=x.,\]]{4,}$")  # pages of usage have names where values go
+    refused = [(page, " ".join(words), why) for page, words in lines if (why := _refusal(words[0], words[1:]))]
+    assert [row for row in refused if not any(usage.match(word) for word in row[1].split())] == []
