@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Output, shape_of
+from k210kit.compiler.importers.hdf5 import check_heaps
 from k210kit.compiler.importers.layout import Builder, found_outputs
 from k210kit.compiler.ops import Foreign, Op
 from k210kit.compiler.refusals import Inexpressible
@@ -31,7 +32,7 @@ _MOST_CONFIG = 64 * 1024 * 1024
 _MOST_WEIGHTS = 1024 * 1024 * 1024
 _DAMAGE = (
     AttributeError, AssertionError, EOFError, IndexError, KeyError, MemoryError, OSError, OverflowError, RuntimeError,
-    TypeError, ValueError, zipfile.BadZipFile,
+    TypeError, ValueError, ZeroDivisionError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def read_keras(data: bytes, name: str, outputs: Sequence[str] = ()) -> Graph:
         raise MissingExtraError("h5py", extra="keras", purpose="reading a Keras model") from None
     try:
         if data.startswith(_HDF5):
+            check_heaps(data, name)
             with h5py.File(io.BytesIO(data), "r") as file:
                 return _Reader(name, *_from_h5(file, name)).graph(outputs)
         return _Reader(name, *_from_archive(data, name)).graph(outputs)
@@ -100,6 +102,7 @@ def _from_archive(data: bytes, name: str) -> tuple[Json, Weights]:
                 raise FormatError(f"its {part} is too large", field=name, expected=f"at most {most:,} bytes")
         config = json.loads(archive.read("config.json"))
         weights = archive.read("model.weights.h5")
+    check_heaps(weights, name)
     found: dict[str, dict[str, Floats]] = {}
     with h5py.File(io.BytesIO(weights), "r") as file:
         for layer, layer_name, group in _saved_layers(config, file):

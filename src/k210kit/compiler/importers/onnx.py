@@ -24,7 +24,7 @@ __all__ = ["Call", "read_onnx"]
 Array = NDArray[Any]  # of any number type that ONNX knows
 _DAMAGE = (
     AttributeError, AssertionError, IndexError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError,
-    ValueError,
+    ValueError, ZeroDivisionError,
 )  # fmt: skip
 
 
@@ -276,7 +276,10 @@ class _Reader:
         """The shapes that ONNX's own inference finds: needed only behind an operator that we cannot read."""
         import onnx
 
-        found = onnx.shape_inference.infer_shapes(self.model).graph
+        try:
+            found = onnx.shape_inference.infer_shapes(self.model).graph
+        except onnx.shape_inference.InferenceError:
+            return {}
         shapes = {}
         for value in (*found.value_info, *found.output):
             sizes = [d.dim_value for d in value.type.tensor_type.shape.dim]

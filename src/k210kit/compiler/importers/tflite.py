@@ -34,7 +34,7 @@ ACTIVATIONS = {
 }
 _DAMAGE = (
     struct.error, IndexError, TypeError, ValueError, AttributeError, KeyError, OverflowError, AssertionError,
-    MemoryError,
+    MemoryError, RuntimeError, ZeroDivisionError,
 )  # fmt: skip
 
 
