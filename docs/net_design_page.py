@@ -203,7 +203,7 @@ def _kernels() -> str:
 
 
 def _dilated(net: Net) -> None:
-    weights = net.rng.normal(size=(64, 64, 3, 3)).astype(np.float32) / 24
+    weights = (net.rng.normal(size=(64, 64, 3, 3)) / 24).astype(np.float32)
     two = Padding(top=2, left=2, bottom=2, right=2)
     net.add(ops.Conv(weights=weights, bias=np.zeros(64, np.float32), padding=two, dilation=(2, 2)))
 
