@@ -64,6 +64,7 @@ def _headline(told: Told) -> str:
     drop = values[0] - values[1]
     bad = drop > (0.01 if name == "accuracy" else 0.02)
     count = len(told.parts.test)
+    buffers = "two camera buffers" if plan.dual_buffer else "one camera buffer"
     tiles = [
         _tile(f"{values[0]:.3f}", f"{name}, float, {count} test pictures"),
         _tile(f"{values[1]:.3f}", f"{name}, kmodel, {count} test pictures", bad=bad),
@@ -73,10 +74,7 @@ def _headline(told: Told) -> str:
             bad=not plan.fit.fits,
         ),
         _tile(_milliseconds(plan.fit), "per picture, estimated"),
-        _tile(
-            _fps(plan.fit),
-            f"pictures per second without a stream, {'two' if plan.dual_buffer else 'one'} camera buffer(s), estimated",
-        ),
+        _tile(_fps(plan.fit), f"pictures per second without a stream, {buffers}, estimated"),
     ]
     notes = []
     if bad:
@@ -122,7 +120,9 @@ def _curves(told: Told) -> str:
         line_chart(loss, x_title="epoch", y_title="loss"),
         line_chart(scores, x_title="epoch", y_title="validation part", y_limits=(0, 1)),
     ]
-    return f"<h2>Training</h2>{_side_by_side(charts)}<p>Kept: {escape(told.result['kept'])}.</p>"
+    gain = told.result.get("kpu_gain")
+    learnt = "" if gain is None else f" The epochs with the KPU's rounding added {gain:.4f} to the validation score."
+    return f"<h2>Training</h2>{_side_by_side(charts)}<p>Kept: {escape(told.result['kept'])}.{learnt}</p>"
 
 
 def _side_by_side(parts: Iterable[str]) -> str:
