@@ -108,3 +108,17 @@ def test_parts_that_are_not_read_are_not_taken() -> None:
     dense = [n for n in low.nodes if isinstance(n.op, Gather)]
     assert all(len(node.inputs) == 1 for node in dense)
     assert not any(isinstance(node.op, Conv) for node in low.nodes)
+
+
+def test_the_mean_of_maps_side_by_side_has_the_scales_of_each() -> None:
+    net = Net((3, 6, 6))
+    maps = []
+    for count in (12, 20):
+        net.channels, net.last = 3, "picture"
+        net.conv(count, kernel=1)
+        maps.append(net.add(RELU))
+    net.add(Concat(), *maps)
+    net.add(GlobalAveragePool())
+    net.channels = 32
+    net.conv(10, kernel=1)
+    assert decibels(net.graph())[0] > 24

@@ -198,7 +198,10 @@ class _Emitter:
         after = self._steps_for(step.target.buffer)
         if after is not None:
             coarse = self.scales[after]
-            start = step.first // (elements(self.shape(step.source)) // len(self.scales[step.source].step))
+            each = elements(self.shape(step.source)) // len(self.scales[step.source].step)
+            pool = next(s for s in self.program.steps if step.target.buffer in s.reads())
+            assert isinstance(pool, steps.AveragePoolStep)
+            start = pool.target.first + step.target.first // each
             part = slice(start, start + len(scale.step))
             factor = scale.step / coarse.step[part]
             return factor, coarse.zero[part] - scale.zero * factor

@@ -28,6 +28,7 @@ Json = Any  # what a JSON text holds
 Floats = NDArray[np.float32]
 Reference = tuple[str, int, int]  # layer, which of its calls, which of that call's results
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_MOST_SPREAD = 256  # times its bytes in the file may an array have: it may be compressed
 _MOST_CONFIG = 64 * 1024 * 1024
 _MOST_WEIGHTS = 1024 * 1024 * 1024
 _DAMAGE = (
@@ -87,7 +88,7 @@ def _from_h5(file: Any, name: str) -> tuple[Json, Weights]:  # Any: h5py.File
             own = last.split(":")[0]
             if own in arrays:
                 raise FormatError(f"two layers are called '{layer}'", field=name, expected="a name of its own for each")
-            arrays[own] = np.asarray(group[path], np.float32)
+            arrays[own] = _numbers(group[path], name)
     return json.loads(config), Weights(found)
 
 
@@ -108,9 +109,18 @@ def _from_archive(data: bytes, name: str) -> tuple[Json, Weights]:
         for layer, layer_name, group in _saved_layers(config, file):
             naming = WEIGHT_NAMES.get(layer["class_name"])
             names = naming(layer["config"]) if naming else []
-            arrays = [np.asarray(group["vars"][str(i)], np.float32) for i in range(len(names))]
+            arrays = [_numbers(group["vars"][str(i)], name) for i in range(len(names))]
             found[layer_name] = dict(zip(names, arrays, strict=True))
     return config, Weights(found)
+
+
+def _numbers(stored: Any, name: str) -> Floats:  # Any: h5py.Dataset
+    """An array of the file, which must be stored in it: a damaged size would ask for any memory."""
+    if stored.nbytes > _MOST_SPREAD * max(stored.id.get_storage_size(), 1):
+        raise FormatError(
+            f"'{stored.name}' has the shape {stored.shape} in {stored.id.get_storage_size():,} bytes", field=name
+        )
+    return np.asarray(stored, np.float32)
 
 
 def _saved_layers(model: Json, group: Any) -> Iterator[tuple[Json, str, Any]]:  # Any: h5py.Group

@@ -296,12 +296,14 @@ class _Choice:
         """One for all; but a pool's means are floats in steps, see `emit`, and so keep their channels' scales."""
         if step.part != "whole":
             return self._of_half(step)
-        pooled = next((s for s in self.program.steps if s.writes() == (step.source,)), None)
+        pools = [s for s in self.program.steps if s.writes() == (step.source,) and isinstance(s, AveragePoolStep)]
         name = step.source.removesuffix("/floats")
-        if isinstance(pooled, AveragePoolStep):
-            before = next(s for s in self.program.steps if s.writes() == (pooled.source,))
-            if isinstance(before, DequantizeStep) and before.source in self.scales:
-                fine = self.scales[before.source]
+        if pools:
+            floats = [pool.source for pool in pools]
+            makers = (s for s in self.program.steps if isinstance(s, DequantizeStep) and s.target.buffer in floats)
+            sources = dict.fromkeys(maker.source for maker in makers)
+            if sources and all(source in self.scales for source in sources):
+                fine = self._joined(tuple(sources))
                 seen = self.statistics[name]
                 most = np.maximum(_widened(seen, one_pixel=True).high / fine.step + fine.zero, 1e-3)
                 factor = max(float(most.max()), 1.0) / 255
