@@ -39,6 +39,7 @@ SAMPLES = {
     "heap-frame-buffer": "MemoryError: Out of Memory! Please reduce the resolution of the image",
     "heap-enomem": "OSError: [Errno 12] ENOMEM",
     "heap-gc-too-large": "GC heap size 8388608 is too large, reset GC heap size to 128k",
+    "boot-settings": "read config fail",
     "heap-firmware-size": "SYSCALL: Out of memory",
     "camera-reset": "Reset Failed",
     "camera-timeout": "RuntimeError: Sensor Timeout!!",
@@ -151,6 +152,57 @@ def test_every_kpu_code_is_known_in_its_new_and_its_old_form(number: int) -> Non
         assert keys(text) == [key]
 
 
+# As people paste them: in the middle of a log, cut off, with a prompt in front, misspelt by the tool itself.
+PASTED = {
+    "kpu-2013": (
+        'Traceback (most recent call last):\n  File "<stdin>", line 21, in <module>\nOSError: run error: 13\n'
+        'MicroPython v0.5.0-29-g97fad3a on 2020-03-13; Sipeed_M1 with kendryte-k210\nType "help()" for more',
+        "got this on run_yolo2: OSError: run error; 2013",
+    ),
+    "kpu-2002": (
+        "...l: load error:2002, ERR_KMODEL_VERS",
+        "Load error 2: ERR KMODEL VERSION: only supported kmodel v3/v4 now",
+    ),
+    "kpu-2006": ('  File "boot.py", line 30, in main\nValueError: [MAIXPY]kpu: load error:2006, ERR_NO_MEM: mem',),
+    "kpu-check-img": (
+        ">>> code = kpu.run_yolo2(task, x)\n[MAIXPY]kpu: pix_ai is NULL!\nTraceback (most recent call last):\n",
+        "[MAIXPY]kpu: img w=320,h=240, but model w=224,h=224",
+    ),
+    "kpu-ram": ("Fatal: KPU allocator cannot allocate more memory.",),
+    "layer-unsupported": (
+        "Fatal: Layer 114 is not supported\nNnCase.Converter.Converters.LayerNotSupportedException: Layer 114 is not",
+        "Fatal: Layer Pad is not supported: Only paddings of [[0,0],[1,1],[1,1],[0,0]] is supported",
+    ),
+    "nullable": ("Unhandled exception. System.InvalidOperationException: Nullable object must have a value.",),
+    "toolchain-icu": (
+        "convert kmodel fail: output:\nb''\nerror:\nb\"FailFast:\\nCouldn't find a valid ICU package inst",
+    ),
+    "calibration": ("  Plan buffers...\nFatal: Invalid dataset, file size should be 602112B, but got 1806336B",),
+    "flash-no-answer": (
+        "[INFO]Trying to Enter the ISP Mode...\n*****\n[ERROR] flash firmware fail:\n     Greeting fail, check serial",
+        "[INFO] Trying to Enter the ISP Mode... \n.[ERROR] Response timeout",
+        "No vaild Kendryte K210 found in Auto Detect",
+        "._Warning: recv unknown op 166",
+    ),
+    "flash-stub": ("[INFO] Baudrate changed, greeting with ISP again ...  \n[WARN] Timeout Error, retrying...",),
+    "port-busy": ("[Errno 16] could not open port /dev/ttyUSB0: [Errno 16] Device or resource busy: '/dev/ttyUSB0'",),
+    "heap-enomem": (
+        'Traceback (most recent call last):\n  File "boot.py", line 12, in <module>\nOSError: [Errno 12] ENO',
+    ),
+    "boot-settings": ("opening second core...\ngc heap=0x8020ca60-0x8020ca60(0)\nnlr_jump_fail",),
+}
+
+
+@pytest.mark.parametrize(("key", "text"), [(key, text) for key, texts in PASTED.items() for text in texts])
+def test_what_people_paste_is_explained_by_its_cause_first(key: str, text: str) -> None:
+    assert explain(text)[0].key == key
+
+
+def test_2013_leads_with_the_settings_of_yolo() -> None:
+    (found,) = explain("2013")
+    assert found.cause.en.startswith("The YOLO settings do not belong to this model: init_yolo2")
+
+
 def test_every_text_is_there_in_every_language() -> None:
     for one in causes():
         for language in LANGUAGES:
@@ -206,6 +258,6 @@ def test_any_text_is_read(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["ide connect ", "load ", "uart image ", "a", "error " * 3, "[warning] "])
 def test_a_long_text_takes_no_long_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     explain(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
