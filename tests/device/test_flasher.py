@@ -18,7 +18,7 @@ from k210kit.device import (
     VirtualSource,
     board,
 )
-from k210kit.device.boards import SEQUENCES
+from k210kit.device.boards import BOARDS, SEQUENCES, Board
 from k210kit.device.flash_chip import INSTANT, W25Q128, FlashTiming
 from k210kit.device.flasher import SystemPorts, flash
 from k210kit.device.plan import plan_flash
@@ -142,6 +142,13 @@ def test_a_board_that_does_not_answer_is_told_with_the_buttons_to_press(plan: Fl
         "whatever else uses the board (MaixPy IDE, a terminal), and put it into boot mode by hand. Sipeed Maix Bit "
         "without microphone: hold BOOT, press and release RESET, release BOOT, and start again."
     )
+
+
+@pytest.mark.parametrize("one", BOARDS, ids=lambda one: one.name)
+def test_every_board_has_its_own_buttons(one: Board, plan: FlashPlan) -> None:
+    with pytest.raises(DeviceError) as caught:
+        flashed(plan, VirtualPort(FlashChip(), faults=Faults(silent_after=0)), board=one)
+    assert str(caught.value).endswith(f"{one.title}: {one.by_hand}.")
 
 
 def test_the_wrong_board_is_told_with_the_right_one(plan: FlashPlan) -> None:
