@@ -110,7 +110,8 @@ def refuse_other_versions(data: bytes) -> None:
         return
     if kind is None:
         found = f"the bytes {data[:4].hex(' ')}" if data else "an empty file"
-        raise FormatError("this is no kmodel", field="version", offset=0, found=found, expected="3 (k210kit inspect tells what the file is)")
+        expected = "3 (k210kit inspect tells what the file is)"
+        raise FormatError("this is no kmodel", field="version", offset=0, found=found, expected=expected)
     if kind.kind == "kmodel-swapped":
         raise UnsupportedError(
             "This kmodel is byte-swapped for kpu.load_flash. Swap it back first: k210kit swap IN OUT."
