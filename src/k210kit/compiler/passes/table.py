@@ -18,6 +18,7 @@ from k210kit.compiler.passes.hoist_curves import hoist_curves
 from k210kit.compiler.passes.max_pools import max_pools
 from k210kit.compiler.passes.means import means
 from k210kit.compiler.passes.merge_gathers import merge_gathers
+from k210kit.compiler.passes.merge_sums import merge_sums
 from k210kit.compiler.passes.pick_by_shift import pick_by_shift
 from k210kit.compiler.passes.split_wide import split_wide
 from k210kit.compiler.passes.transposed import transposed
@@ -50,6 +51,7 @@ FINISHING: tuple[Pass, ...] = (
     max_pools,
     hoist_curves,
     fuse_layers,
+    merge_sums,
     pick_by_shift,
     merge_gathers,
 )
