@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from k210kit.compiler import curves
 from k210kit.compiler.ops import Curve
+from k210kit.compiler.quantize.calibrate import Statistics
 from k210kit.compiler.quantize.integers import encode, layer_integers
+from k210kit.compiler.quantize.reach import limits, reach
 from k210kit.compiler.quantize.rounding import rounded_dense
 from k210kit.compiler.quantize.scales import Scale
 from k210kit.compiler.quantize.tables import fitted, per_channel_slopes, straight, table
@@ -106,3 +108,44 @@ def test_a_layer_is_within_its_rounding_of_the_float_layer(
     taps = code.codes[0].size
     bound = code.step / 2 * 255 * taps + 1.6 * target.step
     assert (np.abs(got - exact) <= bound[:, None, None]).all()
+
+
+def seen(*pictures: list[float]) -> Statistics:
+    """Statistics of a map whose channels reach from 0 to these values, one row per picture."""
+    highs = np.array(pictures, np.float32)
+    zeros = np.zeros_like(highs)
+    return Statistics(
+        low=zeros[0], high=highs.max(0), lows=zeros, highs=highs, mean=highs.mean(0) / 4, square=highs.mean(0),
+        sample=highs.T,
+    )  # fmt: skip
+
+
+def reached(*pictures: list[float], pixels: int = 64, curve: Curve = curves.IDENTITY) -> list[float]:
+    return reach(seen(*pictures), curve, pixels=pixels, around_mean=False, last=False)[1].tolist()
+
+
+def test_a_channel_that_differs_between_pictures_reaches_further_than_one_that_does_not() -> None:
+    steady, restless = reached([3.6, 3.3], [3.6, 4.0], [3.6, 3.9], [3.6, 3.3])
+    assert 3.6 <= steady < restless <= 1.5 * 4.0
+
+
+def test_a_channel_that_was_silent_reaches_half_as_far_as_the_others() -> None:
+    loud, silent = reached([4.0, 0.01], [4.0, 0.01])
+    assert silent == pytest.approx(0.5 * np.sqrt((loud**2 + silent**2) / 2), rel=0.3)
+    assert silent > 1
+
+
+def test_large_maps_are_cut_off_earlier_than_small_ones() -> None:
+    pictures = [4.0, 3.4], [3.6, 4.0], [3.8, 3.7]
+    assert all(a < b for a, b in zip(reached(*pictures, pixels=12544), reached(*pictures, pixels=16), strict=True))
+
+
+def test_no_range_goes_beyond_what_the_curve_gives() -> None:
+    assert max(reached([5.9, 1.0], [2.0, 6.0], curve=Curve(kind="clip", alpha=0.0, beta=6.0))) == 6.0
+    assert limits(Curve(kind="silu")) == (pytest.approx(-0.2785, abs=1e-3), np.inf)
+    assert limits(Curve(kind="tanh")) == pytest.approx((-1.0, 1.0))
+
+
+def test_one_picture_is_enough_for_a_range() -> None:
+    assert 4.0 < reached([4.0, 1.0])[0] <= 6.0
+    assert reached([0.0, 0.0]) == [0.0, 0.0]

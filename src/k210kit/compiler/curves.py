@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from k210kit.compiler.ops import Curve
 
-__all__ = ["CURVES", "IDENTITY", "evaluate", "is_homogeneous", "is_linear", "said"]
+__all__ = ["CURVES", "IDENTITY", "erf", "evaluate", "is_homogeneous", "is_linear", "said"]
 
 Values = NDArray[np.floating]
 
@@ -37,10 +37,10 @@ CURVES: dict[str, Callable[[Values, float, float], Values]] = {
     "celu": lambda x, a, b: np.where(x > 0, x, x.dtype.type(a) * np.expm1(np.minimum(x, 0) / x.dtype.type(a))),
     "selu": lambda x, a, b: x.dtype.type(b) * np.where(x > 0, x, x.dtype.type(a) * np.expm1(np.minimum(x, 0))),
     "swish": lambda x, a, b: x * _sigmoid(x * x.dtype.type(a)),
-    "erf": lambda x, a, b: _erf(x),
+    "erf": lambda x, a, b: erf(x),
     "sqrt": lambda x, a, b: np.sqrt(np.maximum(x, 0)),
     "log": lambda x, a, b: np.log(np.maximum(x, x.dtype.type(1e-30))),
-    "gelu": lambda x, a, b: x * _sigmoid(1.702 * x) if a else x * 0.5 * (1 + _erf(x / np.sqrt(2))),
+    "gelu": lambda x, a, b: x * _sigmoid(1.702 * x) if a else x * 0.5 * (1 + erf(x / np.sqrt(2))),
     "abs": lambda x, a, b: np.abs(x),
     "squared_relu": lambda x, a, b: np.square(np.maximum(x, 0)),
     "exp": lambda x, a, b: np.exp(np.minimum(x, 80)),
@@ -89,7 +89,7 @@ def is_linear(curve: Curve) -> bool:
     return curve.kind == "linear"
 
 
-def _erf(x: Values) -> Values:
+def erf(x: Values) -> Values:
     """Abramowitz and Stegun 7.1.26, within 1.5e-7."""
     t = 1 / (1 + 0.3275911 * np.abs(x))
     tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))

@@ -26,6 +26,8 @@ class Statistics:
 
     low: Floats
     high: Floats
+    lows: Floats  # of each picture, [picture, channel]
+    highs: Floats
     mean: Floats
     square: Floats  # mean of the squares
     sample: Floats  # [channel, n], in no order
@@ -40,6 +42,8 @@ class Statistics:
         return Statistics(
             low=self.low[kept],
             high=self.high[kept],
+            lows=self.lows[:, kept],
+            highs=self.highs[:, kept],
             mean=self.mean[kept],
             square=self.square[kept],
             sample=self.sample[kept],
@@ -90,9 +94,12 @@ def _statistics(x: Floats) -> Statistics:
     step += step % 2 == 0  # an odd step meets every column of an even width
     sample = np.concatenate([row[:, k % step :: step] for k, row in enumerate(rows)], 1)
     square = np.einsum("pcx,pcx->c", rows, rows) / np.float32(pictures * rows.shape[2])
+    lows, highs = rows.min(2), rows.max(2)
     return Statistics(
-        low=rows.min((0, 2)),
-        high=rows.max((0, 2)),
+        low=lows.min(0),
+        high=highs.max(0),
+        lows=lows,
+        highs=highs,
         mean=rows.mean((0, 2), dtype=np.float32),
         square=square.astype(np.float32),
         sample=np.ascontiguousarray(sample),
@@ -103,6 +110,8 @@ def _merged(parts: list[Statistics]) -> Statistics:
     return Statistics(
         low=np.min([p.low for p in parts], 0),
         high=np.max([p.high for p in parts], 0),
+        lows=np.concatenate([p.lows for p in parts]),
+        highs=np.concatenate([p.highs for p in parts]),
         mean=np.mean([p.mean for p in parts], 0, dtype=np.float32),
         square=np.mean([p.square for p in parts], 0, dtype=np.float32),
         sample=np.concatenate([p.sample for p in parts], 1),

@@ -9,7 +9,7 @@ a 3x3 layer pads with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +34,12 @@ from k210kit.compiler.program import (
     ViewStep,
 )
 from k210kit.compiler.quantize.calibrate import Statistics
+from k210kit.compiler.quantize.reach import reach
 from k210kit.compiler.stages import KpuConv
 
 __all__ = ["Scale", "choose_scales", "copied_channels", "is_copy", "result_statistics"]
 
 Numbers = NDArray[np.float64]
-_MAP_MARGIN = 0.3  # of a channel's range, added on both sides
-_CLIPPED_MARGIN = 0.7  # where the curve itself ends, as ReLU6 does: channels come nearer to it than few pictures show
-_PIXEL_MARGIN, _PIXEL_BEYOND = 5.0, 2.0
 _HALF_BEYOND = 4.0  # times what was seen may come: of 15 bits, two are cheap
 _NOTHING = 1e-6
 _WORTH_TWO = 0.6  # of the rounding noise that one range has: two ranges have fewer pieces each
@@ -185,6 +183,10 @@ class _Choice:
         above = high / (255 - zero) if zero < 255 else np.zeros_like(high)
         return Scale(step=np.maximum(np.maximum(below, above), 1e-12), zero=np.full_like(low, zero))
 
+    def _is_last(self, step: ConvStep) -> bool:
+        """Whether no layer of the KPU reads what this one makes."""
+        return not any(isinstance(reader, ConvStep) for reader in self.readers.get(step.output, ()))
+
     def _has_own_zeros(self, step: ConvStep) -> bool:
         """Whether each channel may have a zero of its own: a straight line, not padded, not rearranged by the CPU."""
         linear = curves.is_linear(step.op.curve) and step.op.slopes is None
@@ -194,14 +196,11 @@ class _Choice:
         """What a layer's bytes shall span, per channel."""
         if step.output in self.ranges:
             return self.ranges[step.output]
-        op, one_pixel = step.op, self.program.buffers[step.output].shape[1:] == (1, 1)
-        seen = _widened(
-            result_statistics(step, self.statistics),
-            one_pixel=one_pixel,
-            clipped=op.curve.kind == "clip" and bool(np.isfinite(op.curve.beta)),
-        )
-        low, high = seen.low.astype(np.float64), seen.high.astype(np.float64)
-        if not self._has_own_zeros(step):
+        op, pixels = step.op, elements(self.program.buffers[step.output].shape[1:])
+        one_pixel = pixels == 1
+        seen, own_zeros = result_statistics(step, self.statistics), self._has_own_zeros(step)
+        low, high = reach(seen, op.curve, pixels=pixels, around_mean=own_zeros, last=self._is_last(step))
+        if not own_zeros:
             low, high = np.minimum(low, 0), np.maximum(high, 0)
         if one_pixel or self._mixes_channels(step.output):
             # a scale per pixel gains little, and CHANNELWISE_DEQUANTIZE costs 8 bytes each
@@ -304,9 +303,8 @@ class _Choice:
             sources = dict.fromkeys(maker.source for maker in makers)
             if sources and all(source in self.scales for source in sources):
                 fine = self._joined(tuple(sources))
-                seen = self.statistics[name]
-                most = np.maximum(_widened(seen, one_pixel=True).high / fine.step + fine.zero, 1e-3)
-                factor = max(float(most.max()), 1.0) / 255
+                _, most = reach(self.statistics[name], curves.IDENTITY, pixels=1, around_mean=False, last=False)
+                factor = float(np.clip((most / fine.step + fine.zero).max(), 1.0, 255.0)) / 255
                 return Scale(step=fine.step * factor, zero=fine.zero / factor)
         seen = self.statistics[name]
         low, high = min(float(seen.low.min()), 0.0), max(float(seen.high.max()), 0.0)
@@ -324,20 +322,6 @@ class _Choice:
             size = _HALF_BEYOND * max(float(np.abs([seen.low, seen.high]).max()), 1e-12) / 255
         count = self.program.buffers[step.target.buffer].shape[0]
         return Scale(step=np.full(count, size), zero=np.zeros(count))
-
-
-def _widened(seen: Statistics, *, one_pixel: bool, clipped: bool = False) -> Statistics:
-    """Ranges with room for pictures that calibration did not see, but (nearly) within that of all channels together.
-
-    A channel of a map has shown thousands of values, one pixel only one per picture. Measured on the models of
-    docs/design/compiler.md: too narrow costs far more than too wide.
-    """
-    margin, beyond = (_PIXEL_MARGIN, _PIXEL_BEYOND) if one_pixel else (_CLIPPED_MARGIN if clipped else _MAP_MARGIN, 1.0)
-    span = seen.high - seen.low
-    low = np.maximum(seen.low - margin * span, min(float(seen.low.min()) * beyond, float(seen.low.min())))
-    high = np.minimum(seen.high + margin * span, max(float(seen.high.max()) * beyond, float(seen.high.max())))
-    low = np.where(seen.low >= 0, np.maximum(low, 0), low)
-    return replace(seen, low=low.astype(np.float32), high=high.astype(np.float32))
 
 
 def _noise_by_zero(low: Numbers, high: Numbers) -> Numbers:
