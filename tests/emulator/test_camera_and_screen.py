@@ -10,7 +10,7 @@ from PIL import Image
 
 from k210kit.emulator.cameras import FolderCamera, PatternCamera, StillCamera, open_camera
 from k210kit.emulator.screens import FolderScreen, MemoryScreen, TerminalScreen
-from k210kit.errors import FileError, FormatError
+from k210kit.errors import FileError, FormatError, InputError
 from tests.emulator.desk import Desk
 
 START = "import sensor, lcd, image, time\nsensor.reset()\nsensor.set_pixformat(sensor.RGB565)\n"
@@ -241,3 +241,81 @@ def test_the_live_page_shows_the_screen() -> None:
             assert window.wait_for(f"{picture} == 64")
     finally:
         page.close()
+
+
+def film(path: Path, levels: list[int], *, rate: float = 10.0) -> Path:
+    """A video of plain gray pictures."""
+    cv2 = pytest.importorskip("cv2")
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), rate, (320, 240))
+    assert writer.isOpened()
+    for level in levels:
+        writer.write(np.full((240, 320, 3), (level, level // 2, 255 - level), np.uint8))  # blue, green, red
+    writer.release()
+    return path
+
+
+def test_a_video_runs_at_its_own_speed_in_board_time(tmp_path: Path) -> None:
+    levels = [0, 40, 80, 120, 160, 200]
+    camera = open_camera(str(film(tmp_path / "film.avi", levels)))
+    seen = [camera.frame(seconds) for seconds in (0.0, 0.05, 0.1, 0.35, 0.55)]
+    assert all(picture is not None for picture in seen)
+    blues = [int(picture[120, 160, 2]) for picture in seen if picture is not None]
+    assert all(abs(blue - level) <= 6 for blue, level in zip(blues, (0, 0, 40, 120, 200), strict=True))
+    assert seen[0] is not None
+    assert seen[0][120, 160, 0] > 245  # red first
+    assert camera.frame(0.6) is None
+    camera.close()
+
+
+def test_a_script_sees_a_video_and_ends_with_it(tmp_path: Path) -> None:
+    from k210kit.emulator import RunRequest, run
+
+    clip = film(tmp_path / "film.avi", [0, 60, 120, 180, 240] * 4)
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import sensor\nsensor.reset()\nsensor.set_pixformat(sensor.RGB565)\nsensor.set_framesize(sensor.QVGA)\n"
+        "sensor.run(1)\nwhile True:\n    print(sensor.snapshot().get_pixel(5, 5)[2])\n"
+    )
+    result = run(RunRequest(script=str(script), camera=str(clip), frames=200, fast=True))
+    assert result.error is None, result.error
+    assert "the camera's source has ended" in result.ended
+    levels = {int(line) for line in result.printed.split() if line.isdigit()}
+    assert len(levels) >= 4
+
+
+def test_a_webcam_that_is_not_there_and_a_file_that_is_no_video_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    with pytest.raises(InputError, match="webcam 97 cannot be opened"):
+        open_camera("97")
+    broken = tmp_path / "film.mp4"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be opened"):
+        open_camera(str(broken))
+
+
+def test_a_webcam_gives_each_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2 = pytest.importorskip("cv2")
+
+    class Webcam:
+        """A pretend capture device: blue, green, red counted up."""
+
+        def __init__(self, number: int) -> None:
+            self.count = number
+
+        def isOpened(self) -> bool:
+            return True
+
+        def get(self, _: int) -> float:
+            return 0.0
+
+        def read(self) -> tuple[bool, object]:
+            self.count += 1
+            return True, np.full((4, 4, 3), (self.count, 0, 9), np.uint8)
+
+        def release(self) -> None:
+            return None
+
+    monkeypatch.setattr(cv2, "VideoCapture", Webcam)
+    camera = open_camera("0")
+    shown = [camera.frame(0.0), camera.frame(0.0)]
+    assert [picture[0, 0].tolist() for picture in shown if picture is not None] == [[9, 0, 1], [9, 0, 2]]

@@ -36,7 +36,10 @@ class _Manager:
             self._board.print(words + "\n")
         self.fpioa.set_function(pin, function)
 
-    def unregister(self, pin: int) -> None:
+    def unregister(self, pin: int, function: int | None = None) -> None:
+        """Take a pin's function away; builds before 0.6 wanted to be told which."""
+        if function is not None:
+            self._board.warn("fm.unregister takes the pin alone since MaixPy 0.6; a second argument is a TypeError.")
         self.fpioa.set_function(pin, RESV0)
 
     def get_pin_by_function(self, function: int) -> int | None:

@@ -49,11 +49,13 @@ class RegisterDevice:
 def i2c_devices(board: Board) -> dict[int, I2cDevice]:
     """The chips on the board's I2C wires, by 7-bit address.
 
-    M5StickV has its power chip, an AXP192, at 0x34, and an MPU6886 at 0x68 that lies flat and still.
+    M5StickV has its power chip, an AXP192, at 0x34, and a motion sensor that lies flat and still: early ones an SH200Q
+    at 0x6C, later ones an MPU6886 at 0x68; here both answer.
     """
     devices: dict[int, I2cDevice] = board.modules.setdefault("i2c devices", {})
     if board.name == "m5stickv" and 0x34 not in devices:
         devices[0x34] = RegisterDevice({0x03: 0x03, 0x78: 0xC8, 0x79: 0x00, 0x5A: 0x8A, 0x5E: 0x60, 0x5F: 0x0A})
+        devices[0x6C] = RegisterDevice()
         # who it is; 1 g downwards at +-2 g; about 25 degrees (MPU6886 data sheet: 326.8 steps per degree from 25)
         devices[0x68] = RegisterDevice({0x75: 0x19, 0x3F: 0x40, 0x40: 0x00})
     return devices

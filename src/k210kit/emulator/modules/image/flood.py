@@ -81,18 +81,47 @@ def reached(
     return visited.reshape(frame.data.shape)
 
 
+class _Walk:
+    """`_Steps.fill` one pixel at a time: quicker where there are many small regions."""
+
+    def __init__(self, steps: _Steps) -> None:
+        self._channels = [part.tolist() for part in steps.channels]
+        self._moves = tuple(
+            (open_.tolist(), move)
+            for open_, move in ((steps.right, 1), (steps.left, -1), (steps.down, steps.width), (steps.up, -steps.width))
+        )
+
+    def fill(self, visited: bytearray, seed: int, bounds: list[int]) -> list[int]:
+        ranges = [
+            (part, part[seed] - bound, part[seed] + bound) for part, bound in zip(self._channels, bounds, strict=True)
+        ]
+        visited[seed] = 1
+        filled, at = [seed], 0
+        while at < len(filled):
+            place = filled[at]
+            at += 1
+            for open_, move in self._moves:
+                if open_[place] and not visited[place + move]:
+                    near = place + move
+                    if all(low <= part[near] <= high for part, low, high in ranges):
+                        visited[near] = 1
+                        filled.append(near)
+        return filled
+
+
 def cartoon(frame: Frame, seed_share: float, floating_share: float, mask: NDArray[np.bool_] | None) -> NDArray[Any]:
     """Every region in its mean colour, regions taken row by row."""
     channels = _channels(frame)
-    steps, bounds = _Steps(channels, _bounds(frame, floating_share)), _bounds(frame, seed_share)
-    averaged = np.zeros(frame.data.size, bool)
-    painted = np.zeros(frame.data.size, bool) if mask is None else mask.ravel().copy()
+    walk = _Walk(steps := _Steps(channels, _bounds(frame, floating_share)))
+    bounds = _bounds(frame, seed_share)
+    averaged = bytearray(frame.data.size)
+    painted = bytearray(frame.data.size) if mask is None else bytearray(mask.ravel().astype(np.uint8).tobytes())
     made = frame.data.ravel().copy()
     for seed in range(frame.data.size):
         if averaged[seed]:
             continue
-        region = steps.fill(averaged, seed, bounds)
+        region = walk.fill(averaged, seed, bounds)
         means = [int(part[region].sum()) // len(region) for part in steps.channels]
         value = int(join565(*(np.array([part]) for part in means))[0]) if len(means) == 3 else means[0]
-        made[region if mask is None else steps.fill(painted, seed, bounds)] = value
+        made[region if mask is None else walk.fill(painted, seed, bounds)] = value
     return made.reshape(frame.data.shape)
