@@ -113,3 +113,13 @@ def test_a_map_below_4x4_is_told_to_be_unproven() -> None:
     net.conv(8)
     warnings, _ = warned(net.graph())
     assert any("3x3 pixels; nncase gives the KPU none below 4x4" in text for text in warnings)
+
+
+def test_a_kmodel_that_maixpy_cannot_load_is_told_with_its_largest_layer() -> None:
+    net = Net((3, 8, 8))
+    net.conv(1000, kernel=1)
+    net.add(RELU)
+    net.conv(800)
+    (told,) = [text for text in warned(net.graph())[0] if text.startswith("The kmodel has")]
+    assert "kpu.load takes 6,291,456 at most, kpu.load_flash can run it from flash" in told
+    assert "are of Conv 'v2'. Use fewer channels there" in told

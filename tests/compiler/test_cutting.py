@@ -83,3 +83,20 @@ def test_the_command_ends_the_model(detector: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, "--outputs", "boxes", "--effort", "fast"])
     assert result.exit_code == 0, result.output
     assert '"name": "boxes"' in result.stdout
+
+
+def test_an_input_that_is_too_large_is_not_cured_by_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    nodes = [node("Relu", "x", "a"), node("Div", "a a", "y")]
+    path.write_bytes(model_of(nodes, (1, 3, 8, 600), {}).SerializeToString())
+    found = check(path)
+    assert [one.operator for one in found.findings] == ["Div", "input"]
+    assert found.ends == ()
+
+
+def test_a_size_that_the_model_leaves_open_can_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model_of([node("Relu")], ("n", 3, "h", "w"), {}).SerializeToString())
+    assert read_model(path, size=(12, 8)).input_shape == (3, 8, 12)
+    with pytest.raises(InputError, match=r"has no fixed size.*give --input WxH"):
+        read_model(path)

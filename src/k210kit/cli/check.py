@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from k210kit.cli.output import Json, show
-from k210kit.cli.outputs import Outputs, names
+from k210kit.cli.outputs import InputSize, Outputs, input_size, names
 
 __all__ = ["app"]
 
@@ -19,13 +19,14 @@ app = typer.Typer(add_completion=False)
 def check(
     model: Annotated[Path, typer.Argument(help="A .tflite, .onnx, .h5 or .keras file.")],
     outputs: Outputs = None,
+    input: InputSize = None,
     json: Json = False,
 ) -> None:
     """Say what the K210 cannot do with a model, by your own layer names, and what to use instead."""
     from k210kit.compiler import check as checked
     from k210kit.compiler.support import end_there
 
-    found = checked(model, names(outputs))
+    found = checked(model, names(outputs), input_size(input))
     lines = [str(one) for one in found.findings] or [
         f"{model.name} can become a kmodel: {found.layers} operators, {found.kpu_layers} KPU layers, "
         f"{found.kpu_memory_bytes:,} bytes of KPU memory, {found.main_memory_bytes:,} of main memory."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from k210kit.cli.output import Json, note, show, table
 from k210kit.cli.outputs import Outputs, names
 from k210kit.errors import FormatError, RefusedError
 from k210kit.files import read_whole
+
+if TYPE_CHECKING:
+    from k210kit.comparison import Comparison
 
 __all__ = ["app"]
 
@@ -62,6 +65,16 @@ def compare(
         model, kmodel, [*images, *map(Path, context.args)], normalisation=normalisation, letterbox=letterbox,
         limit=limit, layers=layers, outputs=names(outputs),
     )  # fmt: skip
+    show(found, as_json=json, text=_text(found))
+    low = [x for x in found.outputs if min_snr is not None and x.snr_db is not None and x.snr_db < min_snr]
+    if low:
+        note(
+            str(RefusedError(f"Output '{low[0].name}' has {low[0].snr_db:.1f} dB; at least {min_snr} were asked for."))
+        )
+        raise typer.Exit(3)
+
+
+def _text(found: Comparison) -> list[Any]:  # Any: what rich renders
     rows = [
         (x.name, _db(x.snr_db), f"{x.cosine:.4f}", _share(x.top1_agreement), f"{x.largest_error:.3g}")
         for x in found.outputs
@@ -70,7 +83,7 @@ def compare(
         f"{found.pictures} pictures; the float side by {found.engine}",
         table("", ("output", "SNR dB>", "cosine>", "top-1 agrees>", "largest error>"), rows),
     ]
-    if layers:
+    if found.layers:
         lines = [
             (
                 x.number,
@@ -84,13 +97,7 @@ def compare(
             for x in found.layers
         ]
         parts.append(table("KPU layers", ("#>", "name", "operator", "shape", "SNR dB>", "at 0>", "at 255>"), lines))
-    show(found, as_json=json, text=parts)
-    low = [x for x in found.outputs if min_snr is not None and x.snr_db is not None and x.snr_db < min_snr]
-    if low:
-        note(
-            str(RefusedError(f"Output '{low[0].name}' has {low[0].snr_db:.1f} dB; at least {min_snr} were asked for."))
-        )
-        raise typer.Exit(3)
+    return parts
 
 
 def _beside(kmodel: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from k210kit.cli.numbers import numbers, real
 from k210kit.cli.output import Force, Json, note, progress, show
-from k210kit.cli.outputs import Outputs, names
+from k210kit.cli.outputs import InputSize, Outputs, input_size, names
 from k210kit.files import refuse_existing, write_whole
 
 __all__ = ["app"]
@@ -48,6 +48,7 @@ def compile(
         Literal["fast", "normal", "best"], typer.Option(help="How long to search for better integers.")
     ] = "normal",
     outputs: Outputs = None,
+    input: InputSize = None,
     report: Annotated[
         Path | None, typer.Option(metavar="R.json|R.html|R.csv", help="Write the report; the name tells the form.")
     ] = None,
@@ -67,6 +68,7 @@ def compile(
         limit=limit,
         effort=effort,
         outputs=names(outputs),
+        size=input_size(input),
     )
     places = [*images, *map(Path, context.args)]  # --images takes several, as a shell's * gives them
     if model.suffix.lower() not in _MODELS:  # ... and swallows what stands behind them

@@ -82,7 +82,9 @@ def compare(
     outputs: values or layers at which the model was ended for the kmodel, instead of at its own outputs.
     images: files and folders, or an array as `compile` takes it. An `InputError` says what does not belong together.
     """
-    source, compiled = read_model(Path(model), outputs), load(kmodel)
+    compiled = load(kmodel)
+    shape = compiled.input_shape
+    source = read_model(Path(model), outputs, (shape[2], shape[1]) if len(shape) == 3 else None)
     if compiled.input_shape != source.input_shape:
         raise FormatError(
             f"{kmodel} takes {compiled.input_shape}, {model} takes {source.input_shape}", expected="one input shape"

@@ -98,6 +98,7 @@ def _onnx(path: Path, batch: Floats, ends: Sequence[str]) -> tuple[str, list[tup
         name, source = "ONNX Runtime", session.get_inputs()[0]
         shape = [1 if not isinstance(size, int) else size for size in source.shape]
         names = [output.name for output in session.get_outputs()]
+        shape = [1, *batch.shape[1:]] if len(shape) == batch.ndim else shape
         runs = [session.run(None, {source.name: picture.reshape(shape)}) for picture in batch]
     elif importlib.util.find_spec("onnx") is not None:
         import onnx

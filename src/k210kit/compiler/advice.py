@@ -32,6 +32,7 @@ from k210kit.compiler.program import (
     UploadStep,
     VectorStep,
 )
+from k210kit.hardware import FLASH_BYTES, GENERAL_MEMORY_BYTES
 from k210kit.timing import CPU_HZ, InferenceTime, cpu_cycles
 
 __all__ = ["CPU_SHARE", "MAIN_MEMORY_BYTES", "SMALLEST_SIDE", "advice", "owner_on_cpu"]
@@ -88,7 +89,12 @@ class _Cost:
 
 def advice(program: Program, placement: Placement, emitted: Emitted, time: InferenceTime) -> tuple[str, ...]:
     """The warnings, the most costly first."""
-    return (*_of_time(program, emitted, time), *_of_memory(program, placement, emitted), *_of_small_maps(program))
+    return (
+        *_of_time(program, emitted, time),
+        *_of_memory(program, placement, emitted),
+        *_of_size(emitted),
+        *_of_small_maps(program),
+    )
 
 
 def _of_time(program: Program, emitted: Emitted, time: InferenceTime) -> Iterator[str]:
@@ -157,6 +163,22 @@ def _of_memory(program: Program, placement: Placement, emitted: Emitted) -> Iter
 def _what(buffer: Buffer) -> str:
     size = "x".join(map(str, buffer.shape))
     return f"{'floats' if buffer.kind == 'floats' else 'bytes'} ({size})"
+
+
+def _of_size(emitted: Emitted) -> Iterator[str]:
+    """MaixPy's kpu.load takes 6 MiB at most; kpu.load_flash reads layer by layer, from a chip of 16 MiB."""
+    size = emitted.kmodel.file_bytes
+    if size <= GENERAL_MEMORY_BYTES:
+        return
+    sizes: dict[str, int] = {}
+    for step, body in zip(emitted.steps, emitted.kmodel.body_sizes, strict=True):
+        sizes[str(step.node)] = sizes.get(str(step.node), 0) + body
+    largest = max(sizes, key=lambda name: sizes[name])
+    fits = f"and flash has {FLASH_BYTES:,}" if size > FLASH_BYTES else "kpu.load_flash can run it from flash"
+    yield (
+        f"The kmodel has {size:,} bytes; kpu.load takes {GENERAL_MEMORY_BYTES:,} at most, {fits}. Most of them, "
+        f"{sizes[largest]:,}, are of {largest}. Use fewer channels there; a layer with groups is stored as a dense one."
+    )
 
 
 def _of_small_maps(program: Program) -> Iterator[str]:

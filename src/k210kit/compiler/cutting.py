@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from k210kit.compiler.graph import Graph, Node, Output
 from k210kit.compiler.ops import Foreign, Gather
+from k210kit.compiler.support import LIMITS
 
 __all__ = ["ends_before"]
 
@@ -25,6 +26,9 @@ def ends_before(graph: Graph, refused: Refused, first: str | None = None) -> tup
 
     first: the name of a layer that was refused already. What is told was tried: `refused` says no to nothing in it.
     """
+    shape = graph.input_shape
+    if len(shape) == 3 and any(limit.broken(shape) for limit in LIMITS):
+        return ()
     bad = {node.origin for node in graph.nodes if isinstance(node.op, Foreign)} | ({first} if first else set())
     for _ in range(_MOST_TRIES):
         names = _frontier(graph, bad)

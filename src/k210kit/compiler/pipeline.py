@@ -72,11 +72,13 @@ class Normalisation:
 class Options:
     """How to compile. `limit` is how many calibration pictures are used at most.
 
-    outputs: values or layers at which the model shall end, instead of at its own outputs.
+    outputs: values or layers at which the model shall end, instead of at its own outputs. size: width and height of the
+    input, for a model that leaves them open.
     """
 
     normalisation: Normalisation = Normalisation()
     outputs: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
     letterbox: bool = False
     limit: int | None = None
     effort: Effort = "normal"
@@ -110,7 +112,7 @@ def compile(
     tell = progress or (lambda fraction, what: None)
     path = Path(model)
     tell(0.0, "reading the model")
-    source = read_model(path, options.outputs)
+    source = read_model(path, options.outputs, options.size)
     refuse(findings(source), path.name, lambda: ends_before(source, _refused_layer))
     prepared = passed(source, PREPARING)
     early = None if is_measured(prepared) else _placed(source, prepared, path.name)
@@ -151,13 +153,13 @@ class CheckResult:
     ends: tuple[str, ...]  # where to end the model so that what is before it can become a kmodel
 
 
-def check(model: Path | str, outputs: Sequence[str] = ()) -> CheckResult:
+def check(model: Path | str, outputs: Sequence[str] = (), size: tuple[int, int] | None = None) -> CheckResult:
     """Say what the K210 cannot do with a model, before training or compiling; an `InputError` if it cannot be read.
 
     outputs: values or layers at which the model shall end, instead of at its own outputs.
     """
     path = Path(model)
-    source = read_model(path, outputs)
+    source = read_model(path, outputs, size)
     found = findings(source)
     ends = ends_before(source, _refused_layer) if found else ()
     kpu_layers = kpu_bytes = main_bytes = 0

@@ -23,10 +23,11 @@ _OTHER_FORMS = {  # files that people have, by their suffix, and the way from th
 }
 
 
-def read_model(path: Path, outputs: Sequence[str] = ()) -> Graph:
+def read_model(path: Path, outputs: Sequence[str] = (), size: tuple[int, int] | None = None) -> Graph:
     """The float graph of a TFLite, ONNX or Keras file; the content decides, then the name.
 
-    outputs: where the model shall end instead of at its own outputs: names of values or layers.
+    outputs: where the model shall end instead of at its own outputs: names of values or layers. size: width and height
+    of the input, for a model that leaves them open.
     """
     data = read_whole(path, most_bytes=_MOST_BYTES)
     suffix = path.suffix.lower()
@@ -37,11 +38,11 @@ def read_model(path: Path, outputs: Sequence[str] = ()) -> Graph:
     elif suffix in (".h5", ".hdf5", ".keras") or data[:4] == b"\x89HDF":
         from k210kit.compiler.importers.keras import read_keras
 
-        graph = read_keras(data, path.name, outputs)
+        graph = read_keras(data, path.name, outputs, size)
     elif suffix == ".onnx":
         from k210kit.compiler.importers.onnx import read_onnx
 
-        graph = read_onnx(data, path.name, path.parent, outputs)
+        graph = read_onnx(data, path.name, path.parent, outputs, size)
     else:
         other = _OTHER_FORMS.get(suffix, "")
         raise FormatError(f"{path} is no model that can be compiled{other}", expected=".tflite, .onnx, .h5 or .keras")

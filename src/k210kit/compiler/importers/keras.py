@@ -42,7 +42,7 @@ def is_keras(data: bytes) -> bool:
     return data.startswith(_HDF5) or (data.startswith(b"PK") and b"config.json" in data)
 
 
-def read_keras(data: bytes, name: str, outputs: Sequence[str] = ()) -> Graph:
+def read_keras(data: bytes, name: str, outputs: Sequence[str] = (), size: tuple[int, int] | None = None) -> Graph:
     """The graph of a Keras model; a `FormatError` says what is damaged or missing."""
     try:
         import h5py
@@ -52,8 +52,8 @@ def read_keras(data: bytes, name: str, outputs: Sequence[str] = ()) -> Graph:
         if data.startswith(_HDF5):
             check_heaps(data, name)
             with h5py.File(io.BytesIO(data), "r") as file:
-                return _Reader(name, *_from_h5(file, name)).graph(outputs)
-        return _Reader(name, *_from_archive(data, name)).graph(outputs)
+                return _Reader(name, *_from_h5(file, name), size).graph(outputs)
+        return _Reader(name, *_from_archive(data, name), size).graph(outputs)
     except InputError:
         raise
     except _DAMAGE as error:
@@ -211,8 +211,8 @@ class LayerCall:
 
 
 class _Reader:
-    def __init__(self, name: str, config: Json, weights: Weights) -> None:
-        self.name, self.config, self.weights = name, config, weights
+    def __init__(self, name: str, config: Json, weights: Weights, size: tuple[int, int] | None) -> None:
+        self.name, self.config, self.weights, self.size = name, config, weights, size
         self.build = Builder("NHWC")
         self.named: dict[str, str] = {}  # layer -> its last result
 
@@ -245,10 +245,12 @@ class _Reader:
                 return self._input_shape(layer)
         else:
             shape = (model.get("build_config") or {}).get("input_shape") or model["config"].get("build_input_shape")
+        if shape and len(shape) == 4 and self.size is not None and None in shape[1:3]:
+            shape = (shape[0], self.size[1], self.size[0], shape[3])
         if not shape or any(size is None for size in shape[1:]):
             raise FormatError(
                 "the model's input has no fixed size", field=self.name, found=str(shape),
-                expected="numbers for height, width and channels: keras.Input((224, 224, 3))",
+                expected="numbers for height, width and channels: --input WxH, or keras.Input((224, 224, 3))",
             )  # fmt: skip
         return (1, *(int(size) for size in shape[1:]))
 

@@ -28,13 +28,15 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def read_onnx(data: bytes, name: str, folder: Path | None = None, outputs: Sequence[str] = ()) -> Graph:
+def read_onnx(
+    data: bytes, name: str, folder: Path | None = None, outputs: Sequence[str] = (), size: tuple[int, int] | None = None
+) -> Graph:
     """The graph of an .onnx file; `folder` is where its external weights lie, if it has any.
 
     A `FormatError` says what is damaged.
     """
     try:
-        return _Reader(_parse(data, name, folder), name).graph(outputs)
+        return _Reader(_parse(data, name, folder), name, size).graph(outputs)
     except InputError:
         raise
     except _DAMAGE as error:
@@ -177,10 +179,10 @@ class Call:
 
 
 class _Reader:
-    def __init__(self, model: Any, name: str) -> None:  # Any: onnx.ModelProto
+    def __init__(self, model: Any, name: str, size: tuple[int, int] | None) -> None:  # Any: onnx.ModelProto
         from onnx import numpy_helper
 
-        self.model, self.name = model, name
+        self.model, self.name, self.size = model, name, size
         self.opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
         self.build = Builder("NCHW")
         self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
@@ -230,11 +232,15 @@ class _Reader:
             )
         dims = inputs[0].type.tensor_type.shape.dim
         shape = tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else -1 for d in dims)
+        if len(shape) == 4 and self.size is not None:
+            sizes = (self.size[1], self.size[0])
+            fixed = tuple(want if have < 0 else have for want, have in zip(sizes, shape[2:], strict=True))
+            shape = (shape[0], shape[1] if shape[1] > 0 else 3, *fixed)
         if not shape or any(size < 0 for size in shape[1:]):
             said = [d.dim_param or d.dim_value or "?" for d in dims]
             raise FormatError(
                 f"input '{inputs[0].name}' has no fixed size", field=self.name, found=str(said),
-                expected="numbers for all but the batch; export the model with a fixed input",
+                expected="numbers for all but the batch; give --input WxH, or export the model with a fixed input",
             )  # fmt: skip
         if shape[0] > 1:
             raise FormatError(
