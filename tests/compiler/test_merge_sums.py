@@ -54,3 +54,21 @@ def test_a_merged_sum_is_near_the_floats() -> None:
 def test_a_layer_of_3x3_and_one_of_small_weights_stay_as_they_are() -> None:
     assert layers(block(Add(), kernel=3)) == 5
     assert layers(block(Add(), scale=0.05)) == 5
+
+
+def test_sums_of_sums_become_one_layer() -> None:
+    net = Net((3, 12, 12))
+    parts = []
+    first = net.conv(8)
+    for _ in range(4):
+        net.last, net.channels = first, 8
+        parts.append(net.conv(8, kernel=1))
+    while len(parts) > 1:
+        parts = [*parts[2:], net.add(Add(), parts[0], parts[1])]
+    graph = net.graph()
+    batch = np.random.default_rng(2).normal(size=(2, 3, 12, 12)).astype(np.float32)
+    want = evaluate.outputs(graph, batch)[0]
+    for each in PASSES:
+        graph = each(graph)
+    assert np.abs(evaluate.outputs(graph, batch)[0] - want).max() < 1e-5 * np.abs(want).max()
+    assert decibels(graph)[0] > 28

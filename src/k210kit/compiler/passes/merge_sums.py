@@ -27,17 +27,17 @@ _LEAST_WEIGHT = 0.25  # the median of the rows' largest: below it, more than two
 def merge_sums(graph: Graph) -> Graph:
     """Merge every sum that can be."""
     order = {name: place for place, name in enumerate([graph.input, *(node.output for node in graph.nodes)])}
-    gone: set[str] = set()
-    nodes: list[Node] = []
+    made: dict[str, Node] = {}  # by value, as far as it has come
     for node in graph.nodes:
         for place in (1, 0):
-            merged = _merged(node, place, graph, order) if _is_sum(node.op) and len(node.inputs) == 2 else None
-            if merged is not None and not gone & set(node.inputs):
-                gone.add(node.inputs[place])
+            maker = made.get(node.inputs[place]) if _is_sum(node.op) and len(node.inputs) == 2 else None
+            merged = _merged(node, place, maker, graph, order) if maker is not None else None
+            if merged is not None:
+                del made[node.inputs[place]]
                 node = merged
                 break
-        nodes.append(node)
-    return graph.with_nodes(node for node in nodes if node.output not in gone)
+        made[node.output] = node
+    return graph.with_nodes(made.values())
 
 
 def _is_sum(op: object) -> bool:
@@ -48,12 +48,11 @@ def _is_sum(op: object) -> bool:
     return np.array_equal(both[:, : op.out_channels], eye) and np.array_equal(abs(both[:, op.out_channels :]), eye)
 
 
-def _merged(node: Node, place: int, graph: Graph, order: dict[str, int]) -> Node | None:
+def _merged(node: Node, place: int, maker: Node, graph: Graph, order: dict[str, int]) -> Node | None:
     """The sum with the layer that makes its input at `place`; None if that layer must stay."""
-    value, other = node.inputs[place], node.inputs[1 - place]
-    maker, op = graph.makers.get(value), node.op
+    value, other, op = node.inputs[place], node.inputs[1 - place], node.op
     assert isinstance(op, KpuConv)
-    if maker is None or not _gives_way(maker.op) or len(graph.readers[value]) > 1 or value in graph.output_values:
+    if not _gives_way(maker.op) or len(graph.readers[value]) > 1 or value in graph.output_values:
         return None
     before = maker.op
     assert isinstance(before, KpuConv)
