@@ -60,23 +60,11 @@ def run(
 ) -> None:
     """Run a MaixPy script with the board's modules, memory, time and errors; exit code 3 if the script fails."""
     request = RunRequest(
-        script=str(script),
-        board=board,
-        firmware=firmware,
-        camera=camera,
-        flash=tuple(flash or ()),
-        sd=str(sd) if sd else None,
-        uart=tuple(uart or ()),
-        lcd=lcd,
-        pins=str(pins) if pins else None,
-        keys=keys,
-        frames=frames,
-        seconds=seconds,
-        fast=fast,
-        realtime=realtime,
-        gc_heap=gc_heap,
+        script=str(script), board=board, firmware=firmware, camera=camera, flash=tuple(flash or ()),
+        sd=str(sd) if sd else None, uart=tuple(uart or ()), lcd=lcd, pins=str(pins) if pins else None,
+        keys=keys, frames=frames, seconds=seconds, fast=fast, realtime=realtime, gc_heap=gc_heap,
         interactive=interactive,
-    )
+    )  # fmt: skip
     result = run_script(request, output=sys.stderr if json else sys.stdout)
     show(result, as_json=json, text=_text(result))
     if result.fault is not None:

@@ -57,28 +57,11 @@ def train(
 
     width, height = parse_size(size)
     options = TrainOptions(
-        task=task,
-        form=form,
-        width=width,
-        height=height,
-        grey=grey,
-        fit=fit,
-        net=net,
-        alpha=alpha,
-        backbone=backbone,
-        download=download,
-        epochs=epochs,
-        rate=rate,
-        batch=batch,
-        kpu_epochs=kpu_epochs,
-        validation=validation,
-        test=test,
-        seed=seed,
-        board=board,
-        firmware=firmware,
-        stream=stream,
+        task=task, form=form, width=width, height=height, grey=grey, fit=fit, net=net, alpha=alpha,
+        backbone=backbone, download=download, epochs=epochs, rate=rate, batch=batch, kpu_epochs=kpu_epochs,
+        validation=validation, test=test, seed=seed, board=board, firmware=firmware, stream=stream,
         effort=effort,
-    )
+    )  # fmt: skip
     with progress(f"training {run.name}") as bar:
         result = run_training(dataset, run, options, resume=resume, force=force, progress=bar, told=note)
     show(result, as_json=json, text=_text(result))
