@@ -15,6 +15,8 @@ MEASURED = {
     "with_lvgl": (2_356_416, 3_217_600, 0x803218C0, 2_430_336),
     "openmv_kmodel_v4_with_ide": (1_521_856, 1_595_200, 0x80195740, 4_033_696),
     "minimum_with_ide": (720_640, 783_296, 0x800CF3C0, 4_918_320),
+    "minimum_with_kmodel_v4": (1_073_280, 1_121_984, 0x80121EC0, 4_506_912),
+    "minimum_speech_with_ide": (1_133_120, 2_038_400, 0x80201A80, 3_590_496),
     "unitv_custom": (1_670_528, 2_478_400, 0x8026D140, 3_223_216),
     "m5stickv_5_1_2": (1_692_416, 2_524_032, 0x80278380, 3_051_184),
 }
@@ -33,9 +35,27 @@ def test_the_size_model_gives_the_measured_images_exactly(name: str) -> None:
     assert (size.image_bytes, size.ram_bytes, size.heap_start) == MEASURED[name][:3]
 
 
-def test_the_size_model_holds_on_an_image_that_was_not_used_to_make_it() -> None:
+@pytest.mark.parametrize("name", ["minimum_with_kmodel_v4", "minimum_speech_with_ide"])
+def test_the_size_model_is_near_to_older_images(name: str) -> None:
+    (variant,) = (row for row in VARIANTS if row.name == name)
+    size = predict(settings_of(variant))
+    assert size.image_bytes == pytest.approx(MEASURED[name][0], rel=0.001)
+    assert size.ram_bytes == pytest.approx(MEASURED[name][1], rel=0.001)
+
+
+def test_the_size_model_holds_on_images_that_were_not_used_to_make_it() -> None:
+    (twatch,) = (row for row in VARIANTS if row.name == "twatch")
+    lilygo = predict(settings_of(twatch))  # their v0.6.2-75
+    assert lilygo.image_bytes == pytest.approx(1_739_456, rel=0.006)
+    assert lilygo.ram_bytes == pytest.approx(2_566_912, rel=0.006)
     (variant,) = (row for row in VARIANTS if row.name == "m5stickv")
-    off = "MICROPYTHON_KMODEL_V4_SUPPORT", "MICROPYTHON_ULAB_ENALBE", "MAIXPY_THREAD_ENABLE", "FREERTOS_ENABLE"
+    off = (
+        "MICROPYTHON_KMODEL_V4_SUPPORT",
+        "MICROPYTHON_ULAB_ENALBE",
+        "MAIXPY_THREAD_ENABLE",
+        "FREERTOS_ENABLE",
+        "MAIXPY_MIC_ARRAY_ENABLE",
+    )
     size = predict(settings_of(variant) | dict.fromkeys(off, "n"))
     assert size.image_bytes == pytest.approx(MEASURED["unitv_custom"][0], rel=0.01)
     assert size.ram_bytes == pytest.approx(MEASURED["unitv_custom"][1], rel=0.01)

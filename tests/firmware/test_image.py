@@ -107,6 +107,21 @@ def test_two_clocks_at_four_places_are_no_answer() -> None:
     assert read_image(image(code=4 * (constant(12_000_000) + bytes(40)))).sensor_hz is None
 
 
+def test_the_speech_recogniser_is_not_taken_for_the_nes_emulator() -> None:
+    words = ["ide", "speech", "fpioa_manager", "board"]
+    made = read_image(image(words, size=1_133_120, ram_bytes=2_038_400, kmodel_v4=True))
+    assert not made.features["nes"]
+    assert (made.variant, made.variant_exact) == ("minimum_speech_with_ide", True)
+    both = read_image(image([*words, "find_blobs"], size=1_900_000, ram_bytes=3_500_000, kmodel_v4=True))
+    assert both.features["nes"]
+
+
+def test_a_t_watch_build_is_looked_for_among_the_boards_that_no_text_tells_apart() -> None:
+    words = ["ide", "thread", "find_blobs", "ulab", "video", "mic_array", "touch", "pye", "fpioa_manager", "board"]
+    made = read_image(image(words, size=1_747_224, ram_bytes=2_575_260, sensor_hz=12_000_000))
+    assert (made.variant, made.variant_exact) == ("twatch", True)
+
+
 def test_every_mark_is_of_a_feature() -> None:
     assert set(_MARKS) <= set(FEATURES)
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from k210kit.errors import InputError
 from k210kit.firmware.heap import HEADER, SystemHeap
 from k210kit.firmware.options import OPTIONS
-from k210kit.firmware.sizes import Size, predict
+from k210kit.firmware.sizes import Size, heap_start_of, predict
 from k210kit.firmware.variants import VARIANTS, Variant, settings_of
 from k210kit.hardware import GENERAL_MEMORY_END
 
@@ -109,16 +109,18 @@ class Boot:
 @dataclass(frozen=True, kw_only=True)
 class _Measured:
     image_bytes: int
-    heap_start: int
+    ram_bytes: int
     version: str = LATEST
     source: str = "measured on the published image"
 
 
 _MEASURED: dict[str, _Measured] = {
-    "full": _Measured(image_bytes=2_115_264, heap_start=0x802E0FC0),
-    "with_lvgl": _Measured(image_bytes=2_356_416, heap_start=0x803218C0),
-    "openmv_kmodel_v4_with_ide": _Measured(image_bytes=1_521_856, heap_start=0x80195740),
-    "minimum_with_ide": _Measured(image_bytes=720_640, heap_start=0x800CF3C0),
+    "full": _Measured(image_bytes=2_115_264, ram_bytes=2_953_152),
+    "with_lvgl": _Measured(image_bytes=2_356_416, ram_bytes=3_217_600),
+    "openmv_kmodel_v4_with_ide": _Measured(image_bytes=1_521_856, ram_bytes=1_595_200),
+    "minimum_with_ide": _Measured(image_bytes=720_640, ram_bytes=783_296),
+    "minimum_with_kmodel_v4": _Measured(image_bytes=1_073_280, ram_bytes=1_121_984, version="v0.6.2-72-g22a8555b5"),
+    "minimum_speech_with_ide": _Measured(image_bytes=1_133_120, ram_bytes=2_038_400, version="v0.6.2-83-gf0280db50"),
 }
 _MEASURED_UNCERTAINTY = 2_048  # between builds -15 and -85 of one variant
 
@@ -220,7 +222,8 @@ def _firmware(variant: Variant) -> Firmware:
         fields |= {
             "version": measured.version,
             "image_bytes": measured.image_bytes,
-            "heap_start": measured.heap_start,
+            "ram_bytes": measured.ram_bytes,
+            "heap_start": heap_start_of(measured.ram_bytes),
             "memory_source": measured.source,
             "memory_uncertainty_bytes": _MEASURED_UNCERTAINTY,
         }

@@ -237,9 +237,16 @@ def _signed(value: int, bits: int) -> int:
 
 def _features(data: bytes, ram: int | None) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {word: mark in data for word, mark in _MARKS.items()}
-    found["nes"] = None if ram is None else ram - len(data) > _NES_BSS
+    found["nes"] = None if ram is None else ram - len(data) - _speech_bss(found) > _NES_BSS
     found["double_buffer"] = None  # its texts are in every image
     return dict(sorted(found.items()))
+
+
+def _speech_bss(features: dict[str, bool | None]) -> int:
+    """What the speech recogniser takes of the variables: as much as the NES emulator, for which it must not pass."""
+    speech = option("MAIXPY_SPEECH_RECOGNIZER_ENABLE")
+    assert speech is not None
+    return speech.cost.bss * bool(features.get("speech"))
 
 
 def _pre_gc(features: dict[str, bool | None]) -> int:
@@ -263,7 +270,8 @@ def _variant(features: dict[str, bool | None], heap_start: int | None, board: st
     """The build of the catalogue that agrees in most features, and whether it agrees in all that are known."""
     if not features:
         return "", False
-    rows = [row for row in catalogue() if row.board == board] or list(catalogue())
+    boards = (board,) if board == "M5STICK" else ("MAIX", "TWATCH")  # no text tells a T-Watch from a Maix board
+    rows = [row for row in catalogue() if row.board in boards]
 
     def differing(row: Firmware) -> int:
         return sum((word in row.features) != there for word, there in features.items() if there is not None)

@@ -27,7 +27,7 @@ class Cost:
     image: int = 0
     bss: int = 0
     heap: int = 0
-    known: Literal["exact", "solved", "estimate"] = "estimate"
+    known: Literal["exact", "solved", "built", "estimate"] = "estimate"
 
 
 FREE = Cost(known="exact")
@@ -110,7 +110,14 @@ OPTIONS: tuple[Option, ...] = (
         group="Compiler",
     ),
     _bool("BOARD_MAIX", "y", "Maix boards, and the UnitV", "Board", choice="BOARD"),
-    _bool("BOARD_M5STICK", "n", "M5StickV: its pins, its LCD, the AXP192 driver", "Board", choice="BOARD"),
+    _bool(
+        "BOARD_M5STICK",
+        "n",
+        "M5StickV: its pins, its LCD, the AXP192 driver",
+        "Board",
+        choice="BOARD",
+        cost=Cost(image=1_000),
+    ),
     _bool("BOARD_TWATCH", "n", "T-Watch", "Board", choice="BOARD"),
     _board("LCD_DEFAULT_WIDTH", "320", "width of lcd.init() and of image.Image() without arguments, in pixels"),
     _board("LCD_DEFAULT_HEIGHT", "240", "height of lcd.init() and of image.Image() without arguments, in pixels"),
@@ -144,7 +151,7 @@ OPTIONS: tuple[Option, ...] = (
         "FreeRTOS; MicroPython then runs as one of its tasks",
         "Components",
         depends=_SDK,
-        cost=Cost(image=14_000, bss=6_000, heap=53_680, known="solved"),
+        cost=Cost(image=14_000, bss=780, heap=53_680, known="solved"),
     ),
     _bool("STATIC_TASK_CLEAN_UP_ENABLE", "n", "clean-up call of ended tasks", "Components", depends="FREERTOS_ENABLE"),
     _bool(
@@ -192,7 +199,7 @@ OPTIONS: tuple[Option, ...] = (
         "y",
         "MaixPy IDE: run scripts and see pictures from the computer",
         feature="ide",
-        cost=Cost(image=14_000),
+        cost=Cost(image=3_456, bss=64, known="solved"),
     ),
     _micropython(
         "MAIXPY_THREAD_ENABLE",
@@ -202,11 +209,21 @@ OPTIONS: tuple[Option, ...] = (
         selects=("FREERTOS_ENABLE", "STATIC_TASK_CLEAN_UP_ENABLE"),
     ),
     _micropython(
-        "MAIXPY_NES_ENABLE", "y", "NES emulator", feature="nes", cost=Cost(image=64_000, bss=716_476, known="solved")
+        "MAIXPY_NES_ENABLE", "y", "NES emulator", feature="nes", cost=Cost(image=93_416, bss=744_360, known="solved")
     ),
-    _micropython("MAIXPY_VIDEO_ENABLE", "y", "module video (AVI)", feature="video", cost=Cost(image=22_000)),
     _micropython(
-        "MAIXPY_TOUCH_SCREEN_ENABLE", "y", "module touchscreen", feature="touch", cost=Cost(image=6_000, bss=400)
+        "MAIXPY_VIDEO_ENABLE",
+        "y",
+        "module video (AVI)",
+        feature="video",
+        cost=Cost(image=6_208, bss=344, known="built"),
+    ),
+    _micropython(
+        "MAIXPY_TOUCH_SCREEN_ENABLE",
+        "y",
+        "module touchscreen",
+        feature="touch",
+        cost=Cost(image=6_720, bss=224, known="built"),
     ),
     _micropython("MAIXPY_TOUCH_SCREEN_DRIVER_NS2009", "y", "touch screen NS2009", choice="MAIXPY_TOUCH_SCREEN_DRIVER"),
     _micropython("MAIXPY_TOUCH_SCREEN_DRIVER_FT52XX", "n", "touch screen FT52xx", choice="MAIXPY_TOUCH_SCREEN_DRIVER"),
@@ -216,13 +233,13 @@ OPTIONS: tuple[Option, ...] = (
         "leave out most image functions: find_blobs, binary, histogram, QR codes and more",
         feature="find_blobs",
         absent=True,
-        cost=Cost(image=-650_000, bss=-10_300, known="solved"),
+        cost=Cost(image=-444_864, bss=-896, known="solved"),
     ),
     _micropython(
         "MAIXPY_OMV_CONV_YUV_FAST",
         "n",
-        "colour conversion by a table of 65,536 x 3 bytes",
-        cost=Cost(image=196_608, known="exact"),
+        "colour conversion by two tables of 65,536 x 3 bytes",
+        cost=Cost(image=393_216, known="exact"),
     ),
     _micropython(
         "MAIXPY_OMV_DOUBLE_BUFF",
@@ -236,7 +253,7 @@ OPTIONS: tuple[Option, ...] = (
         "module Maix.MIC_ARRAY",
         feature="mic_array",
         selects=("MIC_ARRAY_ENABLE",),
-        cost=Cost(image=10_280, bss=18_440),
+        cost=Cost(image=12_032, bss=18_440, known="built"),
     ),
     _micropython(
         "MAIXPY_LVGL_ENABLE",
@@ -244,7 +261,7 @@ OPTIONS: tuple[Option, ...] = (
         "module lvgl",
         feature="lvgl",
         selects=("MAIXPY_LODEPNG_ENABLE",),
-        cost=Cost(image=352_368, bss=23_684, known="solved"),
+        cost=Cost(image=557_504, bss=33_088, known="solved"),
     ),
     _micropython("MAIXPY_LODEPNG_ENABLE", "n", "PNG decoder of lvgl", cost=Cost(image=36_000)),
     _micropython(
@@ -253,7 +270,7 @@ OPTIONS: tuple[Option, ...] = (
         "module ws2812",
         feature="ws2812",
         selects=("WS2812_ENABLE",),
-        cost=Cost(image=1_552, known="solved"),
+        cost=Cost(image=1_552, bss=60, known="solved"),
     ),
     _micropython(
         "MAIXPY_HTPA_ENABLE", "n", "module of HTPA thermal cameras", selects=("HTPA_ENABLE",), cost=Cost(image=4_000)
@@ -270,14 +287,14 @@ OPTIONS: tuple[Option, ...] = (
         "y",
         "module ulab, arrays like NumPy's",
         feature="ulab",
-        cost=Cost(image=156_000, bss=600),
+        cost=Cost(image=38_720, bss=336, known="built"),
     ),
     _micropython(
         "MICROPYTHON_KMODEL_V4_SUPPORT",
         "n",
         "kmodels V4 beside V3; brings the C++ runtime of nncase",
         feature="kmodel_v4",
-        cost=Cost(image=151_216, bss=388, heap=72_720, known="solved"),
+        cost=Cost(image=356_352, bss=9_792, heap=72_720, known="solved"),
     ),
     _micropython(
         "MAIXPY_SPEECH_RECOGNIZER_ENABLE",
@@ -285,7 +302,7 @@ OPTIONS: tuple[Option, ...] = (
         "module speech_recognizer",
         feature="speech",
         selects=("SPEECH_RECOGNIZER_ENABLE",),
-        cost=Cost(image=40_000, bss=20_000),
+        cost=Cost(image=56_128, bss=832_832, known="solved"),
     ),
     _micropython("MICROPY_SSL_ENABLE", "n", "TLS for sockets", cost=Cost(image=120_000)),
     _micropython(
@@ -294,7 +311,7 @@ OPTIONS: tuple[Option, ...] = (
         "wired network with WIZnet chips",
         feature="wiznet",
         selects=("WIZNET5K_ENABLE",),
-        cost=Cost(image=105_560, bss=22_628, known="solved"),
+        cost=Cost(image=10_136, known="solved"),
     ),
     _micropython("MAIXPY_BUILTIN_PY_PYE", "y", "the editor pye", feature="pye", cost=Cost(image=17_408, known="exact")),
     _micropython("MAIXPY_BUILTIN_PY_BOARD", "y", "module board", feature="board", cost=Cost(image=2_000)),
