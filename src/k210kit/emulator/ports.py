@@ -23,6 +23,7 @@ __all__ = [
     "Ports",
     "PtyEndpoint",
     "TcpEndpoint",
+    "listening",
     "open_endpoint",
 ]
 
@@ -115,18 +116,25 @@ class PtyEndpoint:
         os.close(self._far)
 
 
+def listening(port: int) -> socket.socket:
+    """A socket of this computer alone that waits for clients at a TCP port and never blocks; 0 takes a free one."""
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind(("127.0.0.1", port))
+    except OSError as failure:
+        server.close()
+        raise DeviceError(f"TCP port {port} cannot be opened: {failure.strerror}. Choose another.") from None
+    server.listen()
+    server.setblocking(False)
+    return server
+
+
 class TcpEndpoint:
     """A TCP port on this computer; the newest client is the far end."""
 
     def __init__(self, port: int) -> None:
-        self._server = socket.socket()
-        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._server.bind(("127.0.0.1", port))
-        except OSError as failure:
-            raise DeviceError(f"TCP port {port} cannot be opened: {failure.strerror}. Choose another.") from None
-        self._server.listen()
-        self._server.setblocking(False)
+        self._server = listening(port)
         self._client: socket.socket | None = None
         self.name = f"127.0.0.1:{self._server.getsockname()[1]}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from k210kit.errors import DeviceError
+from k210kit.emulator.ports import listening
 from k210kit.link import CapabilityRecord, Encoder, Kind
 from k210kit.link.messages import write_picture
 from k210kit.studio.viewer import Seen
@@ -16,14 +16,7 @@ class CameraPort:
     """An audience that hands each picture on, whole, as a PICTURE frame, to everyone who has connected."""
 
     def __init__(self, port: int) -> None:
-        self._server = socket.socket()
-        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._server.bind(("127.0.0.1", port))
-        except OSError as failure:
-            raise DeviceError(f"TCP port {port} cannot be opened: {failure.strerror}. Choose another.") from None
-        self._server.listen()
-        self._server.setblocking(False)
+        self._server = listening(port)
         self._clients: list[socket.socket] = []
         self._encoder = Encoder()
         self.port: int = self._server.getsockname()[1]
