@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k210kit.errors import FormatError
-from k210kit.package import Kfpkg, KfpkgFile, is_wrapped, read_kfpkg, write_kfpkg
+from k210kit.package import FLASH_BYTES, Kfpkg, KfpkgFile, is_wrapped, read_kfpkg, write_kfpkg
 from k210kit.package.kfpkg import FLASH_LIST
 
 ONE = '{"version": "0.1.0", "files": [{"address": %s, "bin": "m.kmodel", "sha256Prefix": false}]}'
@@ -151,6 +151,12 @@ def test_a_name_twice_is_refused_whatever_its_case() -> None:
 def test_every_compression_that_kflash_unpacks_is_read(method: int) -> None:
     made = read_kfpkg(zipped({FLASH_LIST: ONE % "0", "m.kmodel": "abc" * 500}, method=method))
     assert made.files[0].data == b"abc" * 500
+
+
+def test_a_package_of_a_whole_blank_chip_is_read() -> None:
+    """As the vendor's K210-chip_erase.kfpkg is one."""
+    blank = b"\xff" * FLASH_BYTES
+    assert read_kfpkg(zipped({FLASH_LIST: ONE % "0", "m.kmodel": blank})).files[0].data == blank
 
 
 def test_other_compressions_are_refused() -> None:

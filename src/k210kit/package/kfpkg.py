@@ -100,8 +100,8 @@ def load_kfpkg(path: Path | str) -> Kfpkg:
 
 
 def read_kfpkg(data: bytes) -> Kfpkg:
-    """Read a package; at most one flash chip's worth of bytes is unpacked, whatever the zip claims."""
-    archive = SafeZip(data, most_bytes=FLASH_BYTES)
+    """Read a package; at most one flash chip's worth of bytes and the list are unpacked, whatever the zip claims."""
+    archive = SafeZip(data, most_bytes=FLASH_BYTES + MOST_LIST_BYTES)
     if FLASH_LIST not in archive.names:
         raise FormatError(f"a kfpkg holds a {FLASH_LIST}", field="zip", found=_some(archive.names), expected=FLASH_LIST)
     listed = _parse_list(archive.read(FLASH_LIST, most_bytes=MOST_LIST_BYTES))
