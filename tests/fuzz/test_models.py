@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -13,6 +14,7 @@ pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 pytest.importorskip("tflite", reason="the extra 'tflite' is not installed")
 
 from k210kit.compiler.importers import read_model
+from k210kit.compiler.importers.hdf5 import bounded_memory
 from k210kit.compiler.support import findings
 from k210kit.errors import FormatError, InputError
 from tests.fuzz.float_models import MODELS, small_model
@@ -74,3 +76,10 @@ def test_a_damaged_model_takes_little_memory() -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < _MOST_BYTES
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is bounded on Linux alone")
+def test_a_text_that_claims_gigabytes_gets_no_memory_for_them() -> None:
+    with bounded_memory(64 << 20), pytest.raises(MemoryError):
+        bytearray(256 << 20)
+    bytearray(256 << 20)

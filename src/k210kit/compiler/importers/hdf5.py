@@ -1,18 +1,45 @@
 """HDF5 files are looked over before the HDF5 library sees them: it runs in circles over some damaged ones.
 
+For others it asks for gigabytes, the length of a text that is none: where the system can, its memory is bounded.
+
 Source: the HDF5 file format specification 3.0, III.E (global heap): a collection is the letters GCOL, version 1, its
 size, and objects, each of index, references, size and data in multiples of 8 bytes; index 0 is the room that is left.
 """
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
+from pathlib import Path
 
 from k210kit.errors import FormatError
 
-__all__ = ["check_heaps"]
+__all__ = ["bounded_memory", "check_heaps"]
 
 _HEAD, _OBJECT = 16, 16
+_STATM = Path("/proc/self/statm")  # of Linux: the process's size in pages comes first
+
+
+@contextlib.contextmanager
+def bounded_memory(more_bytes: int) -> Iterator[None]:
+    """Let the process grow by so much and no more, on Linux; elsewhere nothing is bounded."""
+    try:
+        import resource
+
+        pages = int(_STATM.read_text().split()[0])
+    except (ImportError, OSError):
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    most = pages * resource.getpagesize() + more_bytes
+    if before[0] != resource.RLIM_INFINITY:
+        most = min(most, before[0])
+    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def check_heaps(data: bytes, name: str) -> None:

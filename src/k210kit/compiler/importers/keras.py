@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Output, shape_of
-from k210kit.compiler.importers.hdf5 import check_heaps
+from k210kit.compiler.importers.hdf5 import bounded_memory, check_heaps
 from k210kit.compiler.importers.layout import Builder, found_outputs
 from k210kit.compiler.ops import Foreign, Op
 from k210kit.compiler.refusals import Inexpressible
@@ -28,6 +28,7 @@ Json = Any  # what a JSON text holds
 Floats = NDArray[np.float32]
 Reference = tuple[str, int, int]  # layer, which of its calls, which of that call's results
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_MOST_MEMORY = 1024 * 1024 * 1024  # for what the HDF5 library asks for, and the weights
 _MOST_SPREAD = 256  # times its bytes in the file may an array have: it may be compressed
 _MOST_CONFIG = 64 * 1024 * 1024
 _MOST_WEIGHTS = 1024 * 1024 * 1024
@@ -51,7 +52,7 @@ def read_keras(data: bytes, name: str, outputs: Sequence[str] = (), size: tuple[
     try:
         if data.startswith(_HDF5):
             check_heaps(data, name)
-            with h5py.File(io.BytesIO(data), "r") as file:
+            with bounded_memory(_MOST_MEMORY), h5py.File(io.BytesIO(data), "r") as file:
                 return _Reader(name, *_from_h5(file, name), size).graph(outputs)
         return _Reader(name, *_from_archive(data, name), size).graph(outputs)
     except InputError:
@@ -105,7 +106,7 @@ def _from_archive(data: bytes, name: str) -> tuple[Json, Weights]:
         weights = archive.read("model.weights.h5")
     check_heaps(weights, name)
     found: dict[str, dict[str, Floats]] = {}
-    with h5py.File(io.BytesIO(weights), "r") as file:
+    with bounded_memory(_MOST_MEMORY), h5py.File(io.BytesIO(weights), "r") as file:
         for layer, layer_name, group in _saved_layers(config, file):
             naming = WEIGHT_NAMES.get(layer["class_name"])
             names = naming(layer["config"]) if naming else []
