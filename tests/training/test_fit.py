@@ -53,6 +53,9 @@ class Stripes:
         margin = float(np.mean(np.abs(said[:, 0] - said[:, 1])))
         return 1 - wrong + 0.001 * margin, {"accuracy": 1 - wrong}
 
+    def truth(self, batch: Batch, number: int) -> str:
+        return f"stripes of kind {batch.targets[0][number]}"
+
 
 def trainer(folder: Path, lesson: Stripes | None = None) -> Trainer:
     from k210kit.training.engine import seeded
@@ -100,17 +103,65 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     assert all(a is b for a, b in zip(one.best, kept, strict=True))
 
 
-def test_a_phase_without_progress_stops_early(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("patience", "last"), [(1, 5), (6, 7)])
+def test_a_phase_without_progress_stops_early_but_not_in_its_first_half(
+    tmp_path: Path, patience: int, last: int
+) -> None:
     one = trainer(tmp_path)
     one.lesson.validate = lambda predict: (0.5, {})  # type: ignore[method-assign]
-    one.run(Phase(name="training", epochs=9, rate=0.01, batch=8, patience=2))
-    assert one.state.epoch == 3
+    one.run(Phase(name="training", epochs=9, rate=0.01, batch=8, patience=patience))
+    assert one.state.epoch == last
+
+
+def test_few_pictures_are_shown_several_times_an_epoch_each_time_changed(tmp_path: Path) -> None:
+    one, seen = trainer(tmp_path), []
+    whole = one.lesson.batch
+
+    def batch(epoch: int, numbers: NDArray[np.int64]) -> Batch:
+        seen.extend(numbers.tolist())
+        return whole(epoch, numbers)
+
+    one.lesson.batch = batch  # type: ignore[method-assign]
+    one.run(Phase(name="training", epochs=1, rate=0.01, batch=8, repeats=2))
+    assert sorted(seen) == list(range(2 * Stripes.count))
 
 
 def test_what_is_not_a_number_names_the_picture(tmp_path: Path) -> None:
     one = trainer(tmp_path, Stripes(poison=7))
-    with pytest.raises(InputError, match=r"not a number in epoch 1 of training\. 1 of 8 pictures caused it: 7\.png"):
+    with pytest.raises(
+        InputError,
+        match=r"not a number in epoch 1 of training\. 1 of 8 pictures caused it: 7\.png with stripes of kind 1",
+    ):
         one.run(PHASE)
+
+
+def test_a_detectors_message_gives_the_boxes_in_pixels() -> None:
+    from k210kit.training.augment import Augmentation
+    from k210kit.training.datasets.doctor import Ready
+    from k210kit.training.datasets.pixels import Placement
+    from k210kit.training.datasets.records import Picture
+    from k210kit.training.detection import DetectLesson
+    from k210kit.training.yolo import find_anchors
+
+    boxes = np.array([[8, 4, 24, 28], [40, 40, 60, 50]], np.float32)
+    item = Ready(
+        name="1.png",
+        source=Picture(name="1.png", read=bytes),
+        pixels=np.zeros((64, 64, 3), np.uint8),
+        label=-1,
+        boxes=boxes,
+        classes=np.array([1, 0], np.int32),
+        placement=Placement(scale_x=1, scale_y=1, shift_x=0, shift_y=0),
+        size=(64, 64),
+        digest="",
+        hash=np.zeros(4, np.uint64),
+    )
+    cell = np.array([32, 32], np.float32)
+    still = Augmentation(turn=0, zoom=1, shift=0, flip=False, light=0, blur=0, noise=0)
+    anchors = find_anchors([boxes], cell, seed=0)
+    lesson = DetectLesson([item], [item], ("cat", "dog"), still, anchors=anchors, cell=cell, epochs=1, seed=0)
+    batch = lesson.batch(0, np.array([0]))
+    assert lesson.truth(batch, 0) == "'dog' at 8,4 to 24,28, 'cat' at 40,40 to 60,50"
 
 
 def test_the_fast_forward_pass_gives_keras_numbers(tmp_path: Path) -> None:

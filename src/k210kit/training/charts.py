@@ -10,7 +10,7 @@ from html import escape
 __all__ = ["Line", "line_chart"]
 
 _WIDTH, _HEIGHT = 460, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 36
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 20, 36
 _COLOURS = ("#00796b", "#d84315", "#3949ab", "#8e24aa", "#f9a825", "#546e7a", "#c2185b", "#558b2f")
 
 
@@ -54,7 +54,7 @@ def line_chart(
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:g}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 5}" text-anchor="middle">{escape(x_title)}</text>')
-    parts.append(f'<text x="{_LEFT}" y="{_TOP - 3}">{escape(y_title)}</text>')
+    parts.append(f'<text x="{_LEFT}" y="{_TOP - 8}">{escape(y_title)}</text>')
     for number, line in enumerate(lines):
         points = [place(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

@@ -17,6 +17,7 @@ from .metrics import class_metrics
 __all__ = ["ClassLesson", "class_weights", "fit_head", "stacked"]
 
 _SMOOTHING = 0.03
+_PIECE = 256  # pictures that are held a second time while features are computed
 _NO_BOXES = np.zeros((0, 4), np.float32)
 _NO_CLASSES = np.zeros(0, np.int32)
 
@@ -59,13 +60,13 @@ class ClassLesson:
         pixels, how = [], self.how.at(epoch / self.epochs)
         for number in numbers:
             rng = np.random.default_rng([self.seed, epoch, int(number)])
-            plain = Sample(pixels=self.train[number].pixels, boxes=_NO_BOXES, classes=_NO_CLASSES)
+            plain = Sample(pixels=self.train[number % self.count].pixels, boxes=_NO_BOXES, classes=_NO_CLASSES)
             pixels.append(augment(plain, how, rng).pixels)
-        own = self.numbers[numbers]
+        own = self.numbers[numbers % self.count]
         return Batch(
             pixels=np.stack(pixels),
             targets=(own, self.weights[own]),
-            names=tuple(self.train[n].name for n in numbers),
+            names=tuple(self.train[n % self.count].name for n in numbers),
         )
 
     def loss(self, outputs: Any, targets: tuple[Any, ...]) -> Any:
@@ -81,6 +82,9 @@ class ClassLesson:
         score = figures.accuracy - 0.02 * min(figures.loss, 5.0)
         return score, {"accuracy": figures.accuracy, "loss": figures.loss}
 
+    def truth(self, batch: Batch, number: int) -> str:
+        return f"class {self.labels[int(batch.targets[0][number])]!r}"
+
 
 def fit_head(
     model: Any,
@@ -95,10 +99,10 @@ def fit_head(
     The pictures as they are and `copies` changed ones each serve; features are scaled to unit spread for it, and the
     scaling goes into the layer afterwards.
     """
-    everything = np.arange(lesson.count)
-    features = [features_of(stacked(lesson.train))]
+    pieces = np.array_split(np.arange(lesson.count), -(-lesson.count // _PIECE))
+    features = [features_of(stacked([lesson.train[n] for n in piece])) for piece in pieces]
     for copy in range(copies):
-        features.append(features_of(lesson.batch(lesson.epochs + copy, everything).pixels))
+        features += [features_of(lesson.batch(lesson.epochs + copy, piece).pixels) for piece in pieces]
     x = np.concatenate(features).astype(np.float64)
     numbers = np.tile(lesson.numbers, copies + 1)
     weight = lesson.weights[numbers].astype(np.float64)[:, None]

@@ -64,12 +64,12 @@ class DetectLesson:
         return Batch(
             pixels=np.stack([s.pixels for s in made]),
             targets=(boxes, wanted),
-            names=tuple(self.train[n].name for n in numbers),
+            names=tuple(self.train[n % self.count].name for n in numbers),
         )
 
     def _sample(self, epoch: int, number: int) -> Sample:
         rng = np.random.default_rng([self.seed, epoch, number])
-        plain = _sample(self.train[number])
+        plain = _sample(self.train[number % self.count])
         late = epoch >= self.epochs * (1 - _CLOSE_MOSAIC)
         if late or rng.random() >= self.how.mosaic:
             return augment(plain, self.how.at(epoch / self.epochs), rng)
@@ -95,6 +95,16 @@ class DetectLesson:
         figures = average_precision(found, truths(self.held), self.labels, "validation")
         ap50, ap = (0.0 if np.isnan(v) else v for v in (figures.ap50, figures.ap))
         return 0.8 * ap50 + 0.2 * ap, {"ap50": ap50, "ap": ap}
+
+    def truth(self, batch: Batch, number: int) -> str:
+        """The boxes in pixels of the input, as the changed picture has them."""
+        rows = [row for row in batch.targets[0][number] if row[4] >= 0]
+        corners = [(*(row[:2] - row[2:4] / 2) * self.cell, *(row[:2] + row[2:4] / 2) * self.cell) for row in rows]
+        boxes = [
+            f"{self.labels[int(row[4])]!r} at {left:.0f},{top:.0f} to {right:.0f},{bottom:.0f}"
+            for row, (left, top, right, bottom) in zip(rows, corners, strict=True)
+        ]
+        return ", ".join(boxes) or "no box"
 
 
 def _sample(item: Ready) -> Sample:

@@ -40,7 +40,8 @@ class Phase:
 
     rate: learning rate after `warm_up` epochs, falling along half a cosine to a hundredth. frozen_until: this layer and
     all before it stay as they are. frozen_norm: batch normalisations of layers whose name starts so keep their
-    statistics. patience: epochs without a better score before it stops. quantised: with the KPU's rounding in the loop.
+    statistics. patience: epochs without a better score before it stops, but never in the phase's first half, whose rate
+    is still high. repeats: how often an epoch shows each picture. quantised: with the KPU's rounding in the loop.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Phase:
     frozen_norm: tuple[str, ...] = ()
     decay: float = 0.0005
     patience: int = 1000
+    repeats: int = 1
     quantised: bool = False
 
 
@@ -70,13 +72,19 @@ class Lesson(Protocol):
     count: int
 
     def batch(self, epoch: int, numbers: NDArray[np.int64]) -> Batch:
-        """The pictures with these numbers as epoch `epoch` sees them; called from several threads."""
+        """The pictures with these numbers as epoch `epoch` sees them; called from several threads.
+
+        Numbers go on beyond `count`: those show the same pictures again, changed otherwise.
+        """
 
     def loss(self, outputs: Any, targets: tuple[Any, ...]) -> Any:
         """The loss of each picture, a tensor [n]."""
 
     def validate(self, predict: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> tuple[float, dict[str, float]]:
         """The score (more is better) and the figures to log, on the validation part."""
+
+    def truth(self, batch: Batch, number: int) -> str:
+        """What picture `number` of a batch shall teach, for a message to the user."""
 
 
 @dataclass(kw_only=True)
@@ -99,6 +107,7 @@ class State:
 
     phase: int = 0
     epoch: int = 0
+    first_score: float = -1.0  # of the phase, before its first epoch
     best_score: float = -1.0
     best_epoch: int = -1
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -170,7 +179,8 @@ class Trainer:
         self.best = self.best if weights is None else weights
         self.take_best()
         self.state.phase, self.state.epoch, self._restored = number, 0, None
-        self.state.best_score, self.state.best_epoch = score, 0
+        self.state.first_score = self.state.best_score = score
+        self.state.best_epoch = 0
         self.state.ranges = straight.ranges if straight else {}
         self._save({f"model/{i}": value for i, value in enumerate(self.best)})
 
@@ -197,7 +207,8 @@ class Trainer:
         self._restored = None
 
     def _is_hopeful(self, phase: Phase) -> bool:
-        return self.state.best_epoch < 0 or self.state.epoch - self.state.best_epoch < phase.patience
+        without = self.state.epoch - max(self.state.best_epoch, 0)
+        return self.state.epoch < phase.epochs / 2 or without < phase.patience
 
     def _save(self, arrays: dict[str, NDArray[Any]]) -> None:
         meta = json.dumps(asdict(self.state))
@@ -224,7 +235,7 @@ class _Loop:
         self.shadow = [tensorflow.Variable(v, trainable=False) for v in self.model.weights]
         self.step = self._compiled()
         self.predict = trainer.predictor(straight)
-        self.steps = max(self.lesson.count // phase.batch, 1)
+        self.steps = max(self.lesson.count * phase.repeats // phase.batch, 1)
         reach = min(max(self.steps * phase.epochs * _AVERAGED_SHARE, _AVERAGED_STEPS[0]), _AVERAGED_STEPS[1])
         self.keep = 1 - 1 / reach
 
@@ -274,7 +285,7 @@ class _Loop:
             each = self.step(batch.pixels, batch.targets, seed, tensorflow.constant(keep, tensorflow.float32))
             losses.append(float(np.mean(each)))
             if not np.isfinite(losses[-1]):
-                raise _not_a_number(batch, np.asarray(each), self.phase, epoch)
+                raise _not_a_number(self.lesson, batch, np.asarray(each), self.phase, epoch)
             before = time.perf_counter()
         score, figures = self._validate()
         return EpochReport(
@@ -298,10 +309,9 @@ class _Loop:
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """The epoch's batches, made ahead by threads."""
-        order = np.random.default_rng([self.trainer.seed, self.trainer.state.phase, epoch]).permutation(
-            self.lesson.count
-        )
-        size = min(self.phase.batch, self.lesson.count)
+        shown = self.lesson.count * self.phase.repeats
+        order = np.random.default_rng([self.trainer.seed, self.trainer.state.phase, epoch]).permutation(shown)
+        size = min(self.phase.batch, shown)
         parts = [order[at * size : (at + 1) * size] for at in range(self.steps)]
         return _ahead(lambda numbers: self.lesson.batch(epoch, numbers), parts)
 
@@ -351,22 +361,14 @@ def _rate(phase: Phase, done: float) -> float:
     return phase.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
-def _not_a_number(batch: Batch, each: NDArray[np.float32], phase: Phase, epoch: int) -> InputError:
+def _not_a_number(lesson: Lesson, batch: Batch, each: NDArray[np.float32], phase: Phase, epoch: int) -> InputError:
     bad = np.flatnonzero(~np.isfinite(each))
-    named = "; ".join(f"{batch.names[i]} with {_told(batch, int(i))}" for i in bad[:3])
+    named = "; ".join(f"{batch.names[i]} with {lesson.truth(batch, int(i))}" for i in bad[:3])
     return InputError(
         f"Training stopped: the loss is not a number in epoch {epoch + 1} of {phase.name}. {len(bad)} of "
         f"{len(batch.names)} pictures caused it: {named}. Check these, or lower it with --rate {phase.rate / 4:g}; "
         "the state before this epoch is kept, and --resume goes on from it."
     )
-
-
-def _told(batch: Batch, number: int) -> str:
-    rows = np.asarray(batch.targets[0][number])
-    if rows.ndim == 0:
-        return f"class {int(rows)}"
-    used = rows[rows[:, 4] >= 0] if rows.ndim == 2 and rows.shape[1] == 5 else rows
-    return f"boxes {np.round(used, 3).tolist()}"
 
 
 def _listed(arrays: dict[str, NDArray[Any]], kind: str) -> list[NDArray[Any]]:

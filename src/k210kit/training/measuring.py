@@ -37,8 +37,7 @@ def float_outputs(model: Any, items: Sequence[Ready]) -> Outputs:
     def call(pixels: Any) -> Any:
         return model(normalised(pixels), training=False)
 
-    pixels = stacked(items)
-    return np.concatenate([np.asarray(call(pixels[at : at + 32])) for at in range(0, len(pixels), 32)])
+    return np.concatenate([np.asarray(call(stacked(items[at : at + 32]))) for at in range(0, len(items), 32)])
 
 
 def kmodel_outputs(

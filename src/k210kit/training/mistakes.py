@@ -17,7 +17,7 @@ from .detection import truths
 from .measuring import Outputs, detections
 from .metrics import Detections, overlaps
 
-__all__ = ["Shown", "worst_and_good"]
+__all__ = ["Shown", "hits", "worst_and_good"]
 
 _MOST = 12
 
@@ -67,6 +67,15 @@ def _detected(items: Sequence[Ready], outputs: Outputs, description: Description
         picture = _drawn(items[n], found[n], description)
         made.append(Shown(picture=_uri(picture), caption=f"{items[n].name}: {told}", wrong=n in bad))
     return tuple(made)
+
+
+def hits(items: Sequence[Ready], outputs: Outputs, description: Description) -> tuple[float, float]:
+    """Precision and recall at the camera's threshold, at an overlap of 0.5; NaN where nothing was found or there."""
+    found = detections(outputs, description, threshold=description.threshold)
+    faults = [_faults(one, truth.boxes, truth.classes) for one, truth in zip(found, truths(items), strict=True)]
+    there, said = sum(len(item.boxes) for item in items), sum(len(one.scores) for one in found)
+    right = there - sum(missed for missed, _ in faults)
+    return right / said if said else float("nan"), right / there if there else float("nan")
 
 
 def _faults(found: Detections, boxes: NDArray[np.float32], classes: NDArray[np.int32]) -> tuple[int, int]:

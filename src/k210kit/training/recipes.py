@@ -12,6 +12,8 @@ from .models import Net
 
 __all__ = ["Recipe", "recipe"]
 
+_LEAST_VIEWS = 64  # pictures that an epoch shows; fewer are shown several times, each time changed otherwise
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -35,26 +37,28 @@ def recipe(
     kpu_epochs: int | None,
 ) -> Recipe:
     """The recipe for a data set of so many training pictures."""
+    repeats = max(round(_LEAST_VIEWS / pictures), 1)
     if task == "classify":
-        main = _classifier(pretrained, pictures)
+        main = _classifier(pretrained, pictures * repeats)
         how = Augmentation(
             flip=flip_makes_sense(labels), turn=15.0, zoom=1.2, shift=0.08, ramp=0.0 if pretrained else 0.5
         )
     else:
-        main = _detector(pretrained, pictures)
+        main = _detector(pretrained, pictures * repeats)
         how = Augmentation(
             flip=flip_makes_sense(labels), turn=0.0, zoom=1.4, shift=0.15, mosaic=0.3, ramp=0.0 if pretrained else 0.4
         )
     # a small set still gives eight steps an epoch, and a normalisation still sees several pictures
-    fitting = min(batch or main.batch, max(pictures // 8, min(4, pictures)))
-    main = replace(main, batch=fitting, epochs=epochs or main.epochs, rate=rate or main.rate)
+    fitting = min(batch or main.batch, max(pictures * repeats // 8, min(4, pictures)))
+    main = replace(main, batch=fitting, repeats=repeats, epochs=epochs or main.epochs, rate=rate or main.rate)
     if kpu_epochs is None:
-        kpu_epochs = max(2, min(main.epochs // 10, 12))
+        kpu_epochs = max(2, min(main.epochs // 10, 8))
     last = Phase(
         name="with the KPU's rounding",
         epochs=kpu_epochs,
         rate=main.rate * 0.05,
         batch=fitting,
+        repeats=repeats,
         warm_up=0.5,
         frozen_until=main.frozen_until,
         quantised=True,
@@ -96,4 +100,4 @@ def _detector(pretrained: bool, pictures: int) -> Phase:
             frozen_norm=("conv",),
             patience=60,
         )
-    return Phase(name="training", epochs=_views(24000, pictures, 15, 200), rate=3e-3, batch=8, warm_up=2.0, patience=60)
+    return Phase(name="training", epochs=_views(20000, pictures, 12, 200), rate=3e-3, batch=8, warm_up=2.0, patience=60)

@@ -18,7 +18,7 @@ from .datasets import Examined, Split
 from .deploying import Deployed
 from .fit import EpochReport
 from .metrics import ClassMetrics, DetectMetrics
-from .mistakes import worst_and_good
+from .mistakes import hits, worst_and_good
 
 __all__ = ["Told", "report_html"]
 
@@ -181,13 +181,18 @@ def _detection(told: Told) -> str:
     rows.append(("all", _ap(floating.ap50), _ap(compiled.ap50), _ap(floating.ap), _ap(compiled.ap)))
     head = ("class", "AP 0.5 float", "AP 0.5 kmodel", "AP 0.5:0.95 float", "AP 0.5:0.95 kmodel")
     iou = told.result.get("anchors_mean_iou")
+    made = told.made
+    precision, recall = hits(told.parts.test, made.outputs_kmodel, made.description)
+    decoder = (
+        "run_yolo2 decodes the map; it has room for ten objects a picture."
+        if made.description.decoder == "run_yolo2"
+        else "boot.py decodes the map itself, since run_yolo2 has room for ten objects a picture only."
+    )
     return (
         f"<h2>Finding objects</h2>{_side_by_side(charts)}{_table(head, rows)}"
-        f"<p>Threshold {told.made.description.threshold:g}, where F1 on the validation part is best. On the test "
-        f"part the kmodel's own best F1 is {compiled.f1:.3f} (precision {compiled.precision:.3f}, recall "
-        f"{compiled.recall:.3f}). The anchors fit the training boxes with a mean IoU of {iou:.3f}. run_yolo2 has room "
-        "for ten objects a picture."
-        "</p>"
+        f"<p>Threshold {made.description.threshold:g}, where F1 on the validation part is best. With it the kmodel has "
+        f"a precision of {_percent(precision)} and a recall of {_percent(recall)} on the test part. The anchors fit "
+        f"the training boxes with a mean IoU of {iou:.3f}. {decoder}</p>"
     )
 
 

@@ -45,7 +45,8 @@ Progress = Callable[[float, str], None]
 class TrainResult:
     """What a run gave. Figures are of the test part, which training never saw.
 
-    epochs: how many were run, of all phases; stopped: whether Ctrl-C ended them early. processor_seconds counts all
+    epochs: how many were run, of all phases; stopped: whether Ctrl-C ended them early. kpu_gain: what the epochs with
+    the KPU's rounding added to the validation part's score, judged with that rounding. processor_seconds counts all
     cores. drop: accuracy, or AP at 0.5, of the float net less that of the kmodel.
     """
 
@@ -60,6 +61,7 @@ class TrainResult:
     epochs: int
     stopped: bool
     kept: str
+    kpu_gain: float | None
     metrics_float: Metrics
     metrics_kmodel: Metrics
     drop: float

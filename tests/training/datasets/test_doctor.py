@@ -163,3 +163,11 @@ def test_grey_input_has_one_channel(tmp_path: Path) -> None:
     read = read_dataset(written(tmp_path, files))
     result = examine(read, InputSize(width=64, height=48, channels=1))
     assert result.ready[0].pixels.shape == (48, 64, 1)
+
+
+def test_an_input_of_another_shape_than_the_pictures_is_told(tmp_path: Path) -> None:
+    files = {"1.png": picture(1, size=(320, 240)), "1.xml": voc("1.png", voc_object(), size=(320, 240))}
+    read = read_dataset(written(tmp_path, files))
+    result = examine(read, InputSize(width=224, height=224))
+    told = "is of pictures that fill 75% of the input 224x224; --input 224x168 shows the same and is faster"
+    assert told in said(result, tmp_path.name)

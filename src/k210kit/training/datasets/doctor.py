@@ -291,12 +291,29 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
     if counts and max(counts.values()) > _IMBALANCE * max(min(counts.values()), 1):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         findings.warning(title, f"is unbalanced: {counts[most]} of {most!r} for {counts[least]} of {least!r}")
+    if ready and (advice := _advice(ready, dataset.task)):
+        findings.note(title, advice)
     for name in names:
         if not name.isascii():
             findings.note(title, f"has the label {name!r}; the camera's font has ASCII only and shows a number for it")
     stems = Counter(str(PurePosixPath(r.name).with_suffix("")).lower() for r in ready)
     for stem in (s for s, n in stems.items() if n > 1):
         findings.warning(stem, "is the name of several pictures that differ in their suffix; check their annotations")
+
+
+def _advice(ready: list[Ready], task: Task) -> str:
+    """What to say where much of the input is grey bars beside letterboxed pictures."""
+    height, width = ready[0].pixels.shape[:2]
+    ratio = float(np.median([r.size[0] / r.size[1] for r in ready]))
+    used = float(np.median([r.size[0] * r.placement.scale_x * r.size[1] * r.placement.scale_y for r in ready]))
+    if task == "classify" or used > 0.85 * width * height:
+        return ""
+    better = (width, width / ratio) if ratio > width / height else (height * ratio, height)
+    across, down = (max(round(side / 8) * 8, 32) for side in better)
+    return (
+        f"is of pictures that fill {used / (width * height):.0%} of the input {width}x{height}; "
+        f"--input {across}x{down} shows the same and is faster"
+    )
 
 
 def _counts(ready: list[Ready], names: tuple[str, ...], task: Task) -> dict[str, int]:
