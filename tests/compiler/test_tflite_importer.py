@@ -9,9 +9,9 @@ pytest.importorskip("tflite", reason="the extra 'tflite' is not installed")
 
 from k210kit.compiler import evaluate
 from k210kit.compiler.importers.tflite import read_tflite
-from k210kit.compiler.ops import Bilinear, Dense, Foreign
+from k210kit.compiler.ops import Bilinear, Conv, Dense, Foreign
 from k210kit.compiler.refusals import REFUSALS
-from k210kit.errors import FormatError, UnsupportedError
+from k210kit.errors import FormatError
 from tests.compiler.tflite_files import STRIDE_1, Op, Sparse, Tensor, small_net, tflite_file
 
 RNG = np.random.default_rng(1)
@@ -143,10 +143,24 @@ def test_weights_of_8_bits_are_read_per_channel() -> None:
     assert op.weights.tolist() == (codes * np.array([[0.5], [0.25], [2.0]])).tolist()
 
 
-def test_a_model_that_computes_with_16_bits_is_refused() -> None:
-    tensors = [Tensor("x", PICTURE, None, "int16", (0.1,), (0,)), Tensor("y", PICTURE, None, "int16", (0.1,), (0,))]
-    with pytest.raises(UnsupportedError, match=r"m computes with 16 bits \(16x8\); .* Use the float model"):
-        read_tflite(tflite_file(tensors, [Op("RELU", "x", "y")], "x", "y"), "m")
+def test_depthwise_weights_of_8_bits_are_read_per_channel() -> None:
+    codes = RNG.integers(-127, 128, size=(1, 3, 3, 4)).astype(np.int8)
+    weights = Tensor("w", (1, 3, 3, 4), codes, "int8", scale=(0.5, 0.25, 2.0, 1.0), zero=(0, 0, 0, 0), axis=3)
+    bias = Tensor("b", (4,), np.array([1, 2, 3, 4], np.int32), "int32", (0.5, 0.5, 0.5, 0.25), (0, 0, 0, 0))
+    options = (*STRIDE_1, ("DepthMultiplier", 1))
+    op = Op("DEPTHWISE_CONV_2D", "x w b", "y", "DepthwiseConv2DOptions", options)
+    (node,) = read_tflite(one(op, PICTURE, PICTURE, weights, bias), "m").nodes
+    assert isinstance(node.op, Conv)
+    wanted = codes[0].transpose(2, 0, 1)[:, None] * np.array([0.5, 0.25, 2.0, 1.0]).reshape(4, 1, 1, 1)
+    assert node.op.weights.tolist() == wanted.tolist()
+    assert node.op.bias.tolist() == [0.5, 1.0, 1.5, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "int16"])
+def test_a_quantised_model_is_read_as_the_floats_it_stands_for(kind: str) -> None:
+    tensors = [Tensor("x", PICTURE, None, kind, (0.1,), (0,)), Tensor("y", PICTURE, None, kind, (0.1,), (0,))]
+    graph = read_tflite(tflite_file(tensors, [Op("RELU", "x", "y")], "x", "y"), "m")
+    assert [(node.kind, graph.shapes[node.output]) for node in graph.nodes] == [("RELU", (4, 6, 8))]
 
 
 @pytest.mark.parametrize(

@@ -154,10 +154,6 @@ REFUSALS: dict[str, Refusal] = {
         taken="computed values stay floats",
         instead=f"floats to the end, {_CUT}",
     ),
-    "16 bits": Refusal(
-        taken="activations are read as floats or 8 bits",
-        instead="the float model: the compiler quantises by itself",
-    ),
     "custom": Refusal(
         taken="operators of TensorFlow Lite itself are read",
         instead="a conversion without SELECT_TF_OPS and custom operators",

@@ -1,4 +1,6 @@
-"""TensorFlow Lite files: float32, float16 weights behind DEQUANTIZE, and full-integer models read as floats.
+"""TensorFlow Lite files: float32, float16 weights behind DEQUANTIZE, and full-integer models (int8, uint8, 16x8).
+
+Of a quantised model the weights are read as the floats that they stand for; the compiler quantises anew.
 
 The schema is the `tflite` package's, operators are read by the table in `tflite_operators.py`. Tensors of rank 4 are
 NHWC. A dynamic batch becomes 1.
@@ -17,15 +19,14 @@ from numpy.typing import NDArray
 from k210kit.compiler.graph import Graph, Output, elements
 from k210kit.compiler.importers.layout import Builder, found_outputs
 from k210kit.compiler.ops import Curve, Foreign, Op
-from k210kit.compiler.refusals import REFUSALS, Inexpressible
-from k210kit.errors import FormatError, InputError, UnsupportedError
+from k210kit.compiler.refusals import Inexpressible
+from k210kit.errors import FormatError, InputError
 
 __all__ = ["ACTIVATIONS", "Call", "is_tflite", "read_tflite"]
 
 _TYPES: dict[int, str] = {
     0: "<f4", 1: "<f2", 2: "<i4", 3: "u1", 4: "<i8", 6: "?", 7: "<i2", 9: "i1", 10: "<f8", 15: "<u4", 16: "<u2",
 }  # fmt: skip
-_INT16 = 7
 ACTIVATIONS = {
     1: Curve(kind="clip", alpha=0.0, beta=float("inf")),
     2: Curve(kind="clip", alpha=-1.0, beta=1.0),
@@ -220,9 +221,6 @@ class _Reader:
             raise FormatError(
                 f"the model's batch is {source.shape[0]}", field=self.name, expected="1, or dynamic; export it so"
             )
-        if _INT16 in (source.type, *(self.tensor(k).type for k in outputs)):
-            row = REFUSALS["16 bits"]
-            raise UnsupportedError(f"{self.name} computes with 16 bits (16x8); {row.taken}. Use {row.instead}.")
         self.values[source.index] = self.build.fresh(source.name)
         names = _operator_names()
         for k in range(subgraph.OperatorsLength()):
