@@ -1,6 +1,6 @@
 """What a MaixPy .bin really is: told from its strings, its start-up code and its constants, never from its name.
 
-The rules were tried on 46 public images of MaixPy (2019-01 to v0.6.2-85, ten variants), on CanMV, LoBo's MicroPython,
+The rules were tried on 57 public images of MaixPy (2019-01 to v0.6.2-85, ten variants), on CanMV, LoBo's MicroPython,
 krux, and 40 other programs. What a rule cannot decide is reported as unknown rather than guessed.
 """
 
