@@ -116,7 +116,7 @@ OPTIONS: tuple[Option, ...] = (
         "M5StickV: its pins, its LCD, the AXP192 driver",
         "Board",
         choice="BOARD",
-        cost=Cost(image=1_000),
+        cost=Cost(image=7_760, known="solved"),
     ),
     _bool("BOARD_TWATCH", "n", "T-Watch", "Board", choice="BOARD"),
     _board("LCD_DEFAULT_WIDTH", "320", "width of lcd.init() and of image.Image() without arguments, in pixels"),
@@ -209,7 +209,7 @@ OPTIONS: tuple[Option, ...] = (
         selects=("FREERTOS_ENABLE", "STATIC_TASK_CLEAN_UP_ENABLE"),
     ),
     _micropython(
-        "MAIXPY_NES_ENABLE", "y", "NES emulator", feature="nes", cost=Cost(image=93_416, bss=744_360, known="solved")
+        "MAIXPY_NES_ENABLE", "y", "NES emulator", feature="nes", cost=Cost(image=84_800, bss=743_072, known="solved")
     ),
     _micropython(
         "MAIXPY_VIDEO_ENABLE",
@@ -311,9 +311,11 @@ OPTIONS: tuple[Option, ...] = (
         "wired network with WIZnet chips",
         feature="wiznet",
         selects=("WIZNET5K_ENABLE",),
-        cost=Cost(image=10_136, known="solved"),
+        cost=Cost(image=16_896, bss=936, known="built"),
     ),
-    _micropython("MAIXPY_BUILTIN_PY_PYE", "y", "the editor pye", feature="pye", cost=Cost(image=17_408, known="exact")),
+    _micropython(
+        "MAIXPY_BUILTIN_PY_PYE", "y", "the editor pye", feature="pye", cost=Cost(image=19_264, bss=352, known="built")
+    ),
     _micropython("MAIXPY_BUILTIN_PY_BOARD", "y", "module board", feature="board", cost=Cost(image=2_000)),
     _micropython(
         "MAIXPY_BUILTIN_PY_FPIOA_MANAGER",
