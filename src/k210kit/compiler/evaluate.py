@@ -17,7 +17,7 @@ from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_MAX_2X2, POOL_MAX_STRIDE
 from k210kit.errors import KitError, UnsupportedError
 from k210kit.kmodel.arithmetic.threads import own_threads, pool
 
-__all__ = ["apply", "convolution", "for_each", "outputs", "preactivation", "values"]
+__all__ = ["apply", "convolution", "exact_bits", "for_each", "outputs", "preactivation", "product", "values"]
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -78,34 +78,62 @@ def convolution(
     height = (x.shape[2] - (kh - 1) * dilation[0] - 1 - start[0]) // stride[0] + 1
     width = (x.shape[3] - (kw - 1) * dilation[1] - 1 - start[1]) // stride[1] + 1
 
-    def tap(image: Floats, row: int, column: int) -> Floats:
+    def tap(image: NDArray[Any], row: int, column: int) -> NDArray[Any]:  # Any: floats, or whole numbers as floats
         top, left = start[0] + row * dilation[0], start[1] + column * dilation[1]
         down, across = slice(top, top + (height - 1) * stride[0] + 1, stride[0]), (left, (width - 1) * stride[1] + 1)
         return image[:, down, across[0] : across[0] + across[1] : stride[1]]
 
     out = np.empty((count, outs, height, width), np.float32)
+    depthwise = groups == channels and per_group == 1
+    bits = exact_bits(per_group * kh * kw)
+    factors, steps = (weights, weights) if depthwise else _on_grid(weights.reshape(outs, -1), bits)
 
     def one(image: int) -> None:
-        if groups == channels and per_group == 1:
+        if depthwise:
             multiple = outs // channels
             _depthwise(x[image] if multiple == 1 else np.repeat(x[image], multiple, 0), weights, tap, out[image])
             return
         for group in range(groups):
             inside = x[image, group * per_group : (group + 1) * per_group]
             members = slice(group * (outs // groups), (group + 1) * (outs // groups))
-            patch = np.empty((per_group, kh, kw, height, width), np.float32)
+            flat, step = _on_grid(inside.reshape(1, -1), bits)
+            pixels = flat.reshape(inside.shape)
+            patch = np.empty((per_group, kh, kw, height, width))
             for row in range(kh):
                 for column in range(kw):
-                    patch[:, row, column] = tap(inside, row, column)
-            part = out[image, members].reshape(outs // groups, -1)
-            np.matmul(weights[members].reshape(outs // groups, -1), patch.reshape(per_group * kh * kw, -1), out=part)
+                    patch[:, row, column] = tap(pixels, row, column)
+            sums = factors[members] @ patch.reshape(per_group * kh * kw, -1)
+            sums *= step * steps[members]
+            out[image, members] = sums.reshape(outs // groups, height, width)
 
     with own_threads():
         for_each(one, range(count))
     return out
 
 
-def _depthwise(source: Floats, weights: Floats, tap: Callable[[Floats, int, int], Floats], out: Floats) -> None:
+def product(left: Floats, right: Floats) -> Floats:
+    """The product of two matrices, the same on every processor."""
+    bits = exact_bits(left.shape[1])
+    (a, rows), (b, columns) = _on_grid(left, bits), _on_grid(right.T, bits)
+    return np.asarray((a @ b.T) * rows * columns.T, np.float32)
+
+
+def exact_bits(count: int) -> int:
+    """How many bits two factors may have each so that `count` of their products add up exactly in float64."""
+    return (53 - (count - 1).bit_length()) // 2
+
+
+def _on_grid(rows: Floats, bits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whole numbers of at most `bits` bits, and the step of each row, a power of two, that they count.
+
+    A sum of their products is exact in whatever order it is formed, and so is the same on every processor.
+    """
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0).astype(np.float64)
+    steps = np.ldexp(1.0, np.frexp(np.maximum(largest, np.finfo(np.float32).tiny))[1] - bits + 1)
+    return np.rint(rows / steps), steps
+
+
+def _depthwise(source: Floats, weights: Floats, tap: Callable[[Floats, int, int], NDArray[Any]], out: Floats) -> None:
     """Channel by channel, so that the working set stays in the nearest cache."""
     kh, kw = weights.shape[2:]
     block = max(1, 65536 // max(1, out.shape[1] * out.shape[2]))
@@ -272,7 +300,7 @@ _FUNCTIONS: dict[type[ops.Op], Callable[..., Floats]] = {
     KpuConv: _kpu_conv,
     ops.Conv: _conv,
     ops.ConvTranspose: _conv_transpose,
-    ops.Dense: lambda op, x: x[0] @ op.weights.T + op.bias,
+    ops.Dense: lambda op, x: product(x[0], op.weights.T) + op.bias,
     ops.Affine: lambda op, x: x[0] * _per_channel(op.scale, x[0]) + _per_channel(op.shift, x[0]),
     ops.Curve: lambda op, x: curves.evaluate(op, x[0]),
     ops.PRelu: lambda op, x: _prelu(x[0], op.slopes),

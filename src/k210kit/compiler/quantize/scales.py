@@ -183,9 +183,14 @@ class _Choice:
         above = high / (255 - zero) if zero < 255 else np.zeros_like(high)
         return Scale(step=np.maximum(np.maximum(below, above), 1e-12), zero=np.full_like(low, zero))
 
-    def _is_last(self, step: ConvStep) -> bool:
-        """Whether no layer of the KPU reads what this one makes."""
-        return not any(isinstance(reader, ConvStep) for reader in self.readers.get(step.output, ()))
+    def _is_last(self, name: str) -> bool:
+        """Whether no layer of the KPU reads a map, nor a part of it, nor what it is part of."""
+        for reader in self.readers.get(name, ()):
+            if isinstance(reader, ConvStep):
+                return False
+            if isinstance(reader, ViewStep | JoinStep) and not self._is_last(reader.target):
+                return False
+        return True
 
     def _has_own_zeros(self, step: ConvStep) -> bool:
         """Whether each channel may have a zero of its own: a straight line, not padded, not rearranged by the CPU."""
@@ -196,10 +201,11 @@ class _Choice:
         """What a layer's bytes shall span, per channel."""
         if step.output in self.ranges:
             return self.ranges[step.output]
-        op, pixels = step.op, elements(self.program.buffers[step.output].shape[1:])
+        whole = self.graph.shapes[step.node.output] if step.tiled else self.program.buffers[step.output].shape
+        op, pixels = step.op, elements(whole[1:])
         one_pixel = pixels == 1
         seen, own_zeros = result_statistics(step, self.statistics), self._has_own_zeros(step)
-        low, high = reach(seen, op.curve, pixels=pixels, around_mean=own_zeros, last=self._is_last(step))
+        low, high = reach(seen, op.curve, pixels=pixels, around_mean=own_zeros, last=self._is_last(step.output))
         if not own_zeros:
             low, high = np.minimum(low, 0), np.maximum(high, 0)
         if one_pixel or self._mixes_channels(step.output):
