@@ -119,6 +119,29 @@ def test_what_the_library_allocates_is_what_was_executed(shared: Path) -> None:
         assert [size for _, size in model_mallocs(mnist, ways[row["path"]])] == executed
 
 
+def test_every_executed_load_makes_the_allocations_of_its_way(shared: Path) -> None:
+    """Order and constants, for all recorded loads that went well; the three sizes are read from the record itself."""
+    ways: dict[str, Load] = {
+        "kpu.load(path)": "ram",
+        "kpu.load(addr)": "ram",
+        "load_flash single": "flash",
+        "load_flash dual": "flash-dual",
+    }
+    cases = json.loads((shared / "facts" / "maixpy-load-errors.json").read_text())
+    loaded = [row for row in cases if row["load"] == 0 and row["mallocs"]]
+    assert len(loaded) > 70
+    for row in loaded:
+        executed = [int(word[1:]) for word in row["mallocs"].split()]
+        from_ram = ways[row["path"]] == "ram"
+        sizes = ModelSizes(
+            name=row["case"],
+            file_bytes=executed[1] - 256 if from_ram else 0,
+            main_memory_bytes=executed[3],
+            largest_body_bytes=0 if from_ram else executed[4] - 256,
+        )
+        assert [size for _, size in model_mallocs(sizes, ways[row["path"]])] == executed, row
+
+
 def test_of_two_buffers_the_second_is_tried_even_if_the_first_failed() -> None:
     large = ModelSizes(name="large", file_bytes=9, main_memory_bytes=0, largest_body_bytes=4_000_000)
     made = budget(Setup(firmware=find("full"), load="flash-dual", camera=None), large)
