@@ -210,6 +210,14 @@ def test_a_configuration_with_errors_is_not_built(job: Job) -> None:
     assert not (project(job) / "calls.txt").exists()
 
 
+def test_an_option_that_only_a_fork_has_is_built_in_that_fork(job: Job) -> None:
+    job.configuration.write_text(job.configuration.read_text() + "CONFIG_KRUX_CAMERA=y\n")
+    with pytest.raises(RefusedError, match="MaixPy has no CONFIG_KRUX_CAMERA"):
+        prepare(job)
+    (job.maixpy / "components" / "micropython" / "Kconfig").write_text("menu\n\tconfig KRUX_CAMERA\n\t\tbool\n")
+    assert prepare(job).checked.settings["MAIXPY_IDE_SUPPORT"] == "y"
+
+
 def test_a_newer_compiler_is_warned_of(job: Job, tmp_path: Path) -> None:
     executable(tmp_path / "toolchain" / "bin" / "riscv64-unknown-elf-gcc", "#!/bin/sh\necho 12.2.0\n")
     assert any("12.2.0, not the vendor's 8.2.0" in text for text in prepare(job).warnings)

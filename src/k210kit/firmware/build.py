@@ -152,10 +152,23 @@ def build_firmware(job: Job, report: Report = lambda fraction, what: None) -> Bu
 def _configuration(job: Job) -> Checked:
     text = read_whole(job.configuration, most_bytes=1 << 20).decode("utf-8", errors="replace")
     checked = check_configuration(text, name=job.configuration.stem)
-    errors = [row.message for row in checked.findings if row.level == "error"]
+    keys = {line.number: line.key for line in parse_lines(text)}
+    own = _options_of(job.maixpy)  # a fork of MaixPy may have options that MaixPy has not
+    errors = [
+        row.message
+        for row in checked.findings
+        if row.level == "error" and not (row.rule == "unknown key" and keys.get(row.line or 0) in own)
+    ]
     if errors:
         raise RefusedError(f"{job.configuration} would not build what it says: {' '.join(errors)}")
     return checked
+
+
+def _options_of(root: Path) -> frozenset[str]:
+    """The options that a checkout's own Kconfig files name."""
+    files = [root / "Kconfig", *(root / "components").glob("*/Kconfig")]
+    texts = ((_read_if_there(path) or b"").decode("utf-8", errors="replace") for path in files)
+    return frozenset(key for text in texts for key in re.findall(r"^\s*config\s+(\w+)", text, re.MULTILINE))
 
 
 def _project(job: Job) -> Path:
