@@ -7,10 +7,11 @@ import pytest
 
 from k210kit.compiler import evaluate
 from k210kit.compiler.graph import Graph
-from k210kit.compiler.ops import Add, Concat, Conv, Curve, Dense, Gather, GlobalAveragePool, MaxPool, PRelu
+from k210kit.compiler.ops import Add, Concat, Conv, Curve, Dense, Gather, GlobalAveragePool, MaxPool, Padding, PRelu
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pipeline import lowered
 from k210kit.compiler.program import Program
+from k210kit.compiler.refusals import LayerRefused
 from tests.compiler.test_pipeline import ONE_EACH, RELU, Net, decibels
 
 
@@ -122,3 +123,28 @@ def test_the_mean_of_maps_side_by_side_has_the_scales_of_each() -> None:
     net.channels = 32
     net.conv(10, kernel=1)
     assert decibels(net.graph())[0] > 24
+
+
+@pytest.mark.parametrize(("channels", "stride"), [(8, 1), (40, 1), (40, 2)])
+def test_a_depthwise_kernel_of_5x5_becomes_dense_ones_of_few_channels(channels: int, stride: int) -> None:
+    net = Net((3, 12, 12))
+    net.conv(channels)
+    net.add(RELU)
+    around = Padding(top=2, left=2, bottom=2, right=2)
+    net.conv(0, kernel=5, stride=stride, padding=around, groups=channels)
+    net.add(RELU)
+    graph = net.graph()
+    low, program = lowered(graph)
+    batch = np.random.default_rng(2).normal(size=(2, 3, 12, 12)).astype(np.float32)
+    want, got = evaluate.outputs(graph, batch)[0], evaluate.outputs(low, batch)[0]
+    assert np.abs(want - got).max() < 1e-5 * np.abs(want).max()
+    assert max(step.op.in_channels for step in program.convs() if not step.op.depthwise) <= 16 * 9
+    assert decibels(graph)[0] > 24
+
+
+def test_a_depthwise_kernel_of_5x5_over_many_channels_is_refused_with_its_size() -> None:
+    net = Net((3, 12, 12))
+    net.conv(80)
+    net.conv(0, kernel=5, padding=Padding(top=2, left=2, bottom=2, right=2), groups=80)
+    with pytest.raises(LayerRefused, match=r"Conv 'v1': it is depthwise with a 5x5 kernel, .* on 80x12x12; "):
+        lowered(net.graph())

@@ -83,7 +83,8 @@ REFUSALS: dict[str, Refusal] = {
         instead="two transposed convolutions of stride 2, kernel 2 or 4, or UpSampling and a convolution",
     ),
     "convolution": Refusal(
-        taken="the KPU has 1x1 and 3x3; dense ones are taken apart up to 5x5, with stride 2 up to 7x7",
+        taken="the KPU has 1x1 and 3x3; others are taken apart up to 5x5, with stride 2 up to 7x7, depthwise ones of "
+        "64 channels at most",
         instead="3x3 kernels of stride 1 or 2, padded by 1 on every side",
     ),
     "training": Refusal(

@@ -25,10 +25,12 @@ from k210kit.compiler.ops import AveragePool, Concat, Conv, Gather, Op, Pad, Pad
 from k210kit.compiler.refusals import LayerRefused
 from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_NONE, KpuConv
 
-__all__ = ["fit_convolutions"]
+__all__ = ["LARGE_DEPTHWISE_PART", "MOST_LARGE_DEPTHWISE", "fit_convolutions", "is_large"]
 
 Floats = NDArray[np.float32]
 Taps = dict[int, int]  # offset -> index into the kernel
+LARGE_DEPTHWISE_PART = 16  # channels: a depthwise layer with a large kernel becomes dense ones of so many
+MOST_LARGE_DEPTHWISE = 64  # channels: more of them would be too many layers
 
 
 def fit_convolutions(graph: Graph) -> Graph:
@@ -85,6 +87,8 @@ def _axes(op: Conv, shape: Shape, out: Shape) -> tuple[_Axis, _Axis]:
 
 def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     depthwise = op.groups > 1 and op.groups == shape[0] == op.weights.shape[0]
+    if depthwise and is_large(op) and shape[0] <= LARGE_DEPTHWISE_PART:
+        depthwise = False
     if op.groups > 1 and not depthwise:
         op = _ungrouped(op)
     rows, columns = _axes(op, shape, out)
@@ -106,6 +110,11 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     if rows.stride == 2:
         return [*before, *_dealt(node, op, rows, columns, sizes)]
     return [*before, *_copied(node, op, rows, columns, sizes)]
+
+
+def is_large(op: Conv) -> bool:
+    """Whether a kernel reaches further than 3x3."""
+    return any((size - 1) * step > 2 for size, step in zip(op.weights.shape[2:], op.dilation, strict=True))
 
 
 def _ungrouped(op: Conv) -> Conv:

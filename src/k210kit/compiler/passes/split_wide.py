@@ -36,6 +36,7 @@ from k210kit.compiler.ops import (
     Resize,
     Sub,
 )
+from k210kit.compiler.passes.fit_convolutions import LARGE_DEPTHWISE_PART, MOST_LARGE_DEPTHWISE, is_large
 from k210kit.hardware import MOST_CHANNELS
 
 __all__ = ["split_wide"]
@@ -94,9 +95,15 @@ def _limits(graph: Graph) -> dict[str, int]:
     most: dict[str, int] = {}
     for node in linked:
         if len(set(node.inputs)) == len(node.inputs):
-            name, limit = root(node.output), _MOST.get(type(node.op), MOST_CHANNELS)
+            name, limit = root(node.output), _most(node.op)
             most[name] = min(most.get(name, limit), limit)
     return {name: most.get(root(name), MOST_CHANNELS) for name in graph.shapes}
+
+
+def _most(op: Op) -> int:
+    if isinstance(op, Conv) and is_large(op) and len(op.weights) <= MOST_LARGE_DEPTHWISE:
+        return LARGE_DEPTHWISE_PART
+    return _MOST.get(type(op), MOST_CHANNELS)
 
 
 class _Splitting:
