@@ -217,13 +217,16 @@ def test_structs_cut_numbers_to_their_fields(desk: Desk) -> None:
         import ustruct
         print(ustruct.pack("<bBhH", 200, -1, 70000, -2))
         print(ustruct.pack(">3sI", "abc", -1))
+        print(ustruct.pack("<BBH", 1), ustruct.pack("<B", 1, 2, 3))
         try:
             ustruct.pack("b", 1.5)
         except Exception as error:
             print("no")
         """
     )
-    assert printed == "b'\\xc8\\xffp\\x11\\xfe\\xff'\nb'abc\\xff\\xff\\xff\\xff'\nno\n"
+    assert (
+        printed == "b'\\xc8\\xffp\\x11\\xfe\\xff'\nb'abc\\xff\\xff\\xff\\xff'\nb'\\x01\\x00\\x00\\x00' b'\\x01'\nno\n"
+    )
 
 
 def test_files_open_with_an_encoding_that_means_nothing(desk: Desk) -> None:

@@ -24,8 +24,20 @@ from k210kit.files import of_the_computer
 
 __all__ = ["main"]
 
-# What of a script's own folder shows on the card when a single script is run; other files if the script names them.
+# What of a script's own folder shows on the card when a single script is run, and what else if the script names it.
 _SIBLINGS = (".py", ".kmodel", ".smodel")
+_NAMED_SIBLINGS = (
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".wav",
+    ".avi",
+    ".dzk",
+    ".cascade",
+    "labels.txt",
+    "label.txt",
+    "anchors.txt",
+)
 
 
 def main(request_file: str, result_file: str) -> None:
@@ -107,7 +119,8 @@ def _programs(script: Path) -> tuple[list[tuple[str, bytes]], dict[str, Path]]:
     beside = {
         f"/flash/{p.name}": p
         for p in sorted(script.parent.iterdir())
-        if p.is_file() and (p.suffix in _SIBLINGS or p.name.encode() in text)
+        if p.is_file()
+        and (p.suffix in _SIBLINGS or (p.name.lower().endswith(_NAMED_SIBLINGS) and p.name.encode() in text))
     }
     beside |= {f"{mount}/main.py": script for mount in ("/flash", "/sd")}
     return [(script.name, text)], beside

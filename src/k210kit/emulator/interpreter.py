@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from string import Formatter
 from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from k210kit.emulator.costs import print_seconds
 from k210kit.emulator.gc_heap import out_of_heap
 from k210kit.emulator.modules import offered
 from k210kit.emulator.modules.table import DeviceModuleObject, module_object, refuse_absent
-from k210kit.emulator.script import HIDDEN_ATTRIBUTES, NAMED, PRIVATE, STEP, compile_script, decode_source
-from k210kit.emulator.small_objects import BOOT_BYTES, Reached, code_bytes, script_frames, walk
+from k210kit.emulator.script import FORMAT, HIDDEN_ATTRIBUTES, NAMED, PRIVATE, STEP, compile_script, decode_source
+from k210kit.emulator.small_objects import BOOT_BYTES, Reached, code_bytes, is_the_scripts, script_frames, walk
 from k210kit.emulator.wording import represent, text_of
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ class Interpreter:
         made[STEP] = self._step
         made[PRIVATE] = private_attribute
         made[NAMED] = _named
+        made[FORMAT] = _format_of
         return made
 
     def _step(self, seconds: float, made: int = 0) -> None:
@@ -258,19 +260,19 @@ class Interpreter:
         else:  # Any: a stream of the script's
             file.write(text)
 
-    def _compile(self, source: str, filename: str, mode: str) -> CodeType:
-        return compile_script(source, filename, mode)[0]
+    def _compile(self, source: str, filename: str, mode: str) -> Compiled:
+        return Compiled(compile_script(source, filename, mode)[0])
 
-    def _eval(self, source: str | CodeType, names: dict[str, Any] | None = None, inner: Any = None) -> Any:
+    def _eval(self, source: str | Compiled, names: dict[str, Any] | None = None, inner: Any = None) -> Any:
         return self._evaluate(source, "eval", names, inner, sys._getframe(1))
 
-    def _exec(self, source: str | CodeType, names: dict[str, Any] | None = None, inner: Any = None) -> None:
+    def _exec(self, source: str | Compiled, names: dict[str, Any] | None = None, inner: Any = None) -> None:
         self._evaluate(source, "exec", names, inner, sys._getframe(1))
 
-    def _evaluate(self, source: str | CodeType, mode: str, names: Any, inner: Any, caller: Any) -> Any:
+    def _evaluate(self, source: str | Compiled, mode: str, names: Any, inner: Any, caller: Any) -> Any:
         """Any: names and values of the script, and the frame that called."""
-        if isinstance(source, CodeType):
-            code = source
+        if isinstance(source, Compiled):
+            code = source._code
         else:
             code, _ = compile_script(source.strip() if mode == "eval" else source, "<string>", mode)
         outer = caller.f_globals if names is None else names
@@ -312,12 +314,55 @@ class Interpreter:
         return self.read_line_or_end()
 
 
+class Compiled:
+    """What `compile` gives: a thing for `exec` and `eval`, without CPython's ways into its bytes."""
+
+    __slots__ = ("_code",)
+
+    def __init__(self, code: CodeType) -> None:
+        self._code = code
+
+    def __repr__(self) -> str:
+        return "<code>"
+
+
+_FIELDS = Formatter()
+
+
+def _format_of(of: Any) -> Any:
+    """`of.format`; for a text the board's, which knows no attributes and items of fields (Any: the script's)."""
+    if not isinstance(of, str) and of is not str:
+        return of.format
+
+    def format(*values: Any, **named: Any) -> str:
+        text, rest = (of, values) if isinstance(of, str) else (values[0], values[1:])
+        _check_fields(text)
+        return str.format(text, *map(_as_field, rest), **{name: _as_field(value) for name, value in named.items()})
+
+    return format
+
+
+def _check_fields(text: str) -> None:
+    for _, field, form, _ in _FIELDS.parse(text):
+        if field is not None and ("." in field or "[" in field):
+            raise NotImplementedError("attributes not supported yet")
+        if form:
+            _check_fields(form)
+
+
+def _as_field(value: Any) -> Any:
+    """Values that `format` would show in CPython's way (Any: the script's)."""
+    return text_of(value) if isinstance(value, list | tuple | dict | BaseException) else value
+
+
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """getattr and friends without CPython's back doors (Any: they take whatever the script has)."""
 
     def checked(of: Any, name: str, *rest: Any) -> Any:
-        if name in HIDDEN_ATTRIBUTES or (name.startswith("_") and is_the_kits(of, name)):
+        if is_hidden(of, name):
             name = f"{name} is not on the board"
+        elif name == "format" and function is builtins.getattr:
+            return _format_of(of)
         return function(of, name, *rest)
 
     return checked
@@ -342,9 +387,19 @@ def is_the_kits(of: Any, name: str) -> bool:
     return classes[0] is owner or name in _OURS or any(name in cls.__dict__ for cls in classes)
 
 
+def is_hidden(of: Any, name: str) -> bool:
+    """Whether a name leads from an object into CPython's insides or the kit's (Any: the script's)."""
+    if not isinstance(name, str):
+        return False
+    if name in HIDDEN_ATTRIBUTES or (name.startswith("_") and is_the_kits(of, name)):
+        return True
+    # the tables of Python's own types hold what is hidden, under other names
+    return name == "__dict__" and isinstance(of, type) and not is_the_scripts(of)
+
+
 def private_attribute(of: Any, name: str) -> Any:
     """`of._name` in a script: its own names, not the kit's (Any: both)."""
-    if is_the_kits(of, name):
+    if is_hidden(of, name):
         raise AttributeError(f"'{type(of).__name__}' object has no attribute '{name}'")
     if name == "__del__" and type(of).__module__.startswith("k210kit") and hasattr(of, "deinit"):
         return of.deinit  # the firmware's finalisers are methods that scripts call

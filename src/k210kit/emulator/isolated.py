@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,12 @@ from k210kit.emulator.result import HeapReport, RunResult
 from k210kit.errors import KitError
 
 __all__ = ["run"]
+
+# Of the environment, which may hold secrets, the script's process gets what Python and its libraries need.
+_KEPT = (
+    "PATH", "HOME", "LANG", "LC_", "TMP", "TEMP", "TERM", "COLUMNS", "PYTHONHASHSEED", "NUMBA_", "XDG_CACHE",
+    "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "COVERAGE_",
+)  # fmt: skip
 
 
 def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
@@ -31,6 +38,7 @@ def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
             [*command, str(work / "request.json"), str(work / "result.json")],
             stdout=subprocess.DEVNULL if output is None else output,
             stdin=None if request.takes_input else subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name.upper().startswith(_KEPT)},
         )
         _wait(process)
         return _answer(work / "result.json", process.returncode)

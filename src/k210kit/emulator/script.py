@@ -17,9 +17,10 @@ import tokenize
 import warnings
 from types import CodeType
 
-__all__ = ["NAMED", "PRIVATE", "STEP", "compile_script", "decode_source"]
+__all__ = ["FORMAT", "NAMED", "PRIVATE", "STEP", "compile_script", "decode_source"]
 
 STEP = "__step__"
+FORMAT = "__formatter__"  # `text.format`, which in CPython reads attributes that the text names
 NAMED = "__named__"  # gives a class the name that it was compiled without
 PRIVATE = "__private__"  # reads an attribute whose name starts with an underscore, unless it is one of the kit's
 # Bytecodes of MicroPython take a few hundred instructions' time at 400 MHz; per node of the syntax tree, an estimate.
@@ -61,11 +62,11 @@ def _parse(source: str, filename: str, mode: str) -> ast.AST:
     try:
         return ast.parse(source, filename, mode, feature_version=(3, 7))
     except TabError:
-        return ast.parse(_expand_leading_tabs(source), filename, mode)
+        return ast.parse(_expand_leading_tabs(source), filename, mode, feature_version=(3, 7))
     except SyntaxError as failure:
         if "bytes can only contain ASCII" not in failure.msg:
             raise
-        return ast.parse(_escape_bytes(source), filename, mode)
+        return ast.parse(_escape_bytes(source), filename, mode, feature_version=(3, 7))
 
 
 def _expand_leading_tabs(source: str) -> str:
@@ -141,6 +142,8 @@ class _Steps(ast.NodeTransformer):
         if node.attr in HIDDEN_ATTRIBUTES:
             node.attr = f"{node.attr} is not on the board"
         self.generic_visit(node)
+        if node.attr == "format" and isinstance(node.ctx, ast.Load):
+            return ast.copy_location(ast.Call(ast.Name(FORMAT, ast.Load()), [node.value], []), node)
         if node.attr.startswith("_") and isinstance(node.ctx, ast.Load):
             call = ast.Call(ast.Name(PRIVATE, ast.Load()), [node.value, ast.Constant(node.attr)], [])
             return ast.copy_location(call, node)

@@ -19,7 +19,7 @@ from typing import Any
 
 from k210kit.emulator.gc_heap import BLOCK_BYTES
 
-__all__ = ["BOOT_BYTES", "Reached", "code_bytes", "script_frames", "walk"]
+__all__ = ["BOOT_BYTES", "Reached", "code_bytes", "is_the_scripts", "script_frames", "walk"]
 
 _WORD = 8
 _LARGEST_SMALL_INT = 1 << 62
@@ -72,7 +72,7 @@ def _pieces(value: Any) -> tuple[int, ...]:
     if isinstance(value, _NOTHING):
         return ()
     if isinstance(value, type):
-        return (_CLASS_BYTES, 2 * _WORD * _table_room(len(value.__dict__))) if _is_the_scripts(value) else ()
+        return (_CLASS_BYTES, 2 * _WORD * _table_room(len(value.__dict__))) if is_the_scripts(value) else ()
     kind = type(value)
     if kind is int:
         return () if abs(value) < _LARGEST_SMALL_INT else (32, value.bit_length() // 8 + 2)
@@ -143,7 +143,7 @@ def _inside(value: Any, is_script: Callable[[Mapping[str, Any]], bool]) -> Itera
     elif isinstance(value, MethodType):
         yield value.__self__
     elif isinstance(value, type):
-        if _is_the_scripts(value):
+        if is_the_scripts(value):
             yield from value.__dict__.values()
     elif not type(value).__module__.startswith("k210kit"):
         inside = getattr(value, "__dict__", None)
@@ -151,7 +151,7 @@ def _inside(value: Any, is_script: Callable[[Mapping[str, Any]], bool]) -> Itera
             yield inside
 
 
-def _is_the_scripts(cls: type) -> bool:
+def is_the_scripts(cls: type) -> bool:
     """Whether a class was made by the script, not by Python or the kit."""
     module = cls.__dict__.get("__module__", "builtins")
     return isinstance(module, str) and module != "builtins" and not module.startswith("k210kit")

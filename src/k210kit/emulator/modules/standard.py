@@ -15,7 +15,6 @@ import re as host_re
 import struct as host_struct
 import zlib as host_zlib
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from k210kit.emulator.board import Board
@@ -60,13 +59,16 @@ _NATIVE_BITS = {**_BITS, "l": 64, "L": 64}
 
 
 def _packable(form: str, values: tuple[Any, ...]) -> list[Any]:
-    """Values as CPython packs them: numbers cut to their field as on the board, text as bytes (Any: the form's)."""
+    """Values as CPython packs them (Any: the form's).
+
+    As on the board numbers are cut to their field, text goes in as bytes, missing values are 0, further ones ignored.
+    """
     bits = _NATIVE_BITS if form[:1] not in "<>!=" else _BITS
     made, waiting = list[Any](), iter(values)
     for count, kind in host_re.findall(r"(\d*)([a-zA-Z?])", form):
-        for value in islice(waiting, 1 if kind == "s" else int(count or 1) if kind != "x" else 0):
-            made.append(_field(value, kind, bits.get(kind, 0)))
-    return [*made, *waiting]
+        fields = 1 if kind == "s" else 0 if kind == "x" else int(count or 1)
+        made.extend(_field(next(waiting, b"" if kind == "s" else 0), kind, bits.get(kind, 0)) for _ in range(fields))
+    return made
 
 
 def _field(value: Any, kind: str, bits: int) -> Any:
