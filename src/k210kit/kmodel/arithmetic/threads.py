@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["own_threads", "pool", "workers"]
 
@@ -36,6 +38,8 @@ def pool() -> ThreadPoolExecutor:
 
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(workers(), thread_name_prefix="k210kit")
 
 
@@ -69,6 +73,8 @@ def _set(numbers: list[int]) -> None:
 
 @cache
 def _setter(_process: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(1, thread_name_prefix="k210kit-blas")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,13 @@ from k210kit.errors import FormatError
 from k210kit.hardware import SEGMENTS
 from k210kit.kmodel import memory
 from k210kit.kmodel.arithmetic.kpu import Convolution
-from k210kit.kmodel.arithmetic.prepared import Prepared
 from k210kit.kmodel.layers.base import Layer, layer
 from k210kit.kmodel.layers.machine import Machine, Tensor
 from k210kit.kmodel.registers import POOLS, Registers
 from k210kit.wire import bits, u32
+
+if TYPE_CHECKING:
+    from k210kit.kmodel.arithmetic.prepared import Prepared
 
 __all__ = ["ActivationTable", "BatchNorm", "Conv"]
 
@@ -222,6 +224,8 @@ class Conv(Layer):
 
     @cached_property
     def _prepared(self) -> Prepared:
+        from k210kit.kmodel.arithmetic.prepared import Prepared  # only for what is run, not for what is only read
+
         return Prepared(self.convolution)
 
     @cached_property
