@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from k210kit.compiler.graph import Graph, Node, Output
-from k210kit.compiler.ops import Foreign, Gather
+from k210kit.compiler.ops import Foreign, Gather, Softmax
 from k210kit.compiler.support import LIMITS
 
 __all__ = ["ends_before"]
@@ -45,7 +45,7 @@ def ends_before(graph: Graph, refused: Refused, first: str | None = None) -> tup
 
 
 def _frontier(graph: Graph, bad: set[str]) -> tuple[str, ...]:
-    """The last values that need nothing bad, before rearrangements, in order."""
+    """The last values that need nothing bad, before rearrangements and softmax, in order."""
     lost: set[str] = set()
     ends: list[str] = []
     for node in graph.nodes:
@@ -60,7 +60,7 @@ def _frontier(graph: Graph, bad: set[str]) -> tuple[str, ...]:
         maker: Node | None = graph.makers.get(name)
         if maker is None:  # the input itself
             continue
-        if isinstance(maker.op, Gather):
+        if isinstance(maker.op, Gather | Softmax):
             waiting += maker.inputs
         else:
             found.add(name)

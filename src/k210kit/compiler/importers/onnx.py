@@ -201,7 +201,8 @@ class _Reader:
             if name not in self.values:
                 told = "is a constant" if name in self.constants else "is not computed by the graph"
                 raise FormatError(f"output '{name}' {told}", field=self.name)
-        known = self.values | {node: self.values[out] for node, out in made.items() if out in self.values}
+        inner = {node.output: node.output for node in self.build.nodes}
+        known = inner | self.values | {node: self.values[out] for node, out in made.items() if out in self.values}
         outputs = found_outputs(wanted, known) if wanted else found_outputs(names, self.values)
         graph = Graph(
             name=self.name,
