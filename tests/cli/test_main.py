@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,3 +77,26 @@ def test_every_verb_is_there() -> None:
     assert k210kit.__all__ == sorted(k210kit.__all__)
     for verb in k210kit.__all__:
         assert callable(getattr(k210kit, verb)), verb
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["insp"], ["inspect"]),
+        (["firmware", "co"], ["config"]),
+        (["compile", "--eff"], ["--effort"]),
+        (["compile", "--effort", ""], ["fast", "normal", "best"]),
+        (["fit", "--load", "flash"], ["flash", "flash-dual"]),
+    ],
+)
+def test_bash_completes_commands_options_and_values(words: list[str], found: list[str]) -> None:
+    command = Path(sys.executable).parent / "k210kit"
+    if not command.exists():
+        pytest.skip("the command is not installed beside this Python")
+    script = (
+        f'eval "$("{command}" --show-completion bash)"; COMP_WORDS=(k210kit {" ".join(w or "" for w in words)} "" ); '
+        f'COMP_CWORD={len(words)}; _k210kit_completion "{command}"; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == found
