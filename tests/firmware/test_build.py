@@ -160,6 +160,7 @@ def test_a_build_that_calls_itself_is_refused(job: Job) -> None:
         ("riscv64-unknown-elf/bin/ld: cannot find -lstdc++: No such file or directory", "comes without -lstdc++"),
         ("syscalls.h:19:10: fatal error: machine/syscall.h: No such file or directory", "brings its own newlib"),
         ("iomem.c:20:5: error: unknown type name '_lock_t'", "newlib has no _lock_t"),
+        ("asr.c:(.text.cnn1_run+0x24): undefined reference to `nncase_run_kmodel'", "KMODEL_V4_SUPPORT=y brings"),
         ("cc1: some warnings being treated as errors", "warns of more than 8.2.0 did"),
         (
             "portasm.S:262: Error: unrecognized opcode `fld f23,(23+32)*8(sp)', extension `d' required",

@@ -153,6 +153,15 @@ def test_a_file_system_outside_of_the_flash_is_an_error() -> None:
     assert "behind the flash" in rules(TINY + "CONFIG_SPIFFS_START_ADDR=0xF00000\n")["flash"]
 
 
+def test_the_speech_recogniser_needs_kmodel_v4_to_be_linked() -> None:
+    """As a real build with GCC 12.2 ended: undefined reference to `nncase_run_kmodel'."""
+    speech = configuration_text(changed(preset_settings("unitv"), ["MAIXPY_SPEECH_RECOGNIZER_ENABLE=y"]), "speech")
+    (finding,) = (row for row in check_configuration(speech).findings if row.rule == "linker")
+    assert finding.message.endswith("Write CONFIG_MICROPYTHON_KMODEL_V4_SUPPORT=y.")
+    both = changed(preset_settings("unitv"), ["MAIXPY_SPEECH_RECOGNIZER_ENABLE=y", "MICROPYTHON_KMODEL_V4_SUPPORT=y"])
+    assert check_configuration(configuration_text(both, "both")).ok
+
+
 def test_answers_become_a_build_that_has_what_was_asked_for() -> None:
     answers = {question.name: question.default for question in QUESTIONS}
     unitv = answered(answers)

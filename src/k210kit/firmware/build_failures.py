@@ -78,6 +78,11 @@ FAILURES: tuple[Failure, ...] = (
         meaning="The compiler's newlib has no _lock_t; the vendor's has. Use the vendor's compiler 8.2.0.",
     ),
     Failure(
+        pattern=r"undefined reference to [`']?(nncase_\w+)",
+        meaning="{0} is part of nncase, which only CONFIG_MICROPYTHON_KMODEL_V4_SUPPORT=y brings; the speech "
+        "recogniser needs it.",
+    ),
+    Failure(
         pattern=r"is not able to compile a simple test program|The C compiler identification is unknown",
         meaning="The compiler cannot make CMake's test program. Check --toolchain: it must be the bin folder of a "
         "riscv64-unknown-elf compiler for this computer, with its C library.",

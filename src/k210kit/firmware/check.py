@@ -74,6 +74,7 @@ def check_configuration(text: str, *, name: str = "configuration", script: str |
         *_overridden(lines, settings),
         *_gc_heap(settings, firmware),
         *_flash(settings, size),
+        *_not_linked(settings),
         *_surprising_defaults(lines, settings),
         *_lost_lines(lines, settings),
         *_missing_features(needs, firmware),
@@ -243,6 +244,17 @@ def _flash(settings: Mapping[str, str], size: Size) -> Iterator[Finding]:
     block = int(settings.get("SPIFFS_LOGICAL_BLOCK_SIZE") or "0", 0)
     if block and start % block:
         yield _error("flash", f"The file system begins at {start:#x}, not on the boundary of a block of {block:#x}.")
+
+
+def _not_linked(settings: Mapping[str, str]) -> Iterator[Finding]:
+    """What Kconfig allows and the linker does not, as a real build showed."""
+    speech, v4 = "MAIXPY_SPEECH_RECOGNIZER_ENABLE", "MICROPYTHON_KMODEL_V4_SUPPORT"
+    if settings.get(speech) == "y" and settings.get(v4) != "y":
+        yield _error(
+            "linker",
+            f"{PREFIX}{speech}=y calls nncase, which only {PREFIX}{v4}=y brings: the build ends with 'undefined "
+            f"reference to nncase_run_kmodel'. Write {PREFIX}{v4}=y.",
+        )
 
 
 def _surprising_defaults(lines: Sequence[Line], settings: Mapping[str, str]) -> Iterator[Finding]:
