@@ -1,6 +1,6 @@
 """Damaged firmware, flash images, file systems, configurations and packages: read, or refused; nothing else.
 
-python -m tests.fuzz.test_images [COUNT]      the long campaign, on all cores
+python -m tests.fuzz.test_images [COUNT] [KIND ...]      the long campaign, on all cores
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _piece(work: tuple[str, int, int]) -> tuple[int, int]:
 
 def main(arguments: list[str]) -> int:
     count = int(arguments[0]) if arguments else 100_000
-    for kind in KINDS:
+    for kind in arguments[1:] or KINDS:
         started = time.time()
         work = [(kind, i, min(_PIECE, count - i * _PIECE)) for i in range(-(-count // _PIECE))]
         with ProcessPoolExecutor() as pool:
