@@ -189,3 +189,22 @@ def test_a_convolution_keeps_its_stride_and_activation() -> None:
     bias = Tensor("b", (4,), RNG.normal(size=4).astype(np.float32))
     fields = (("StrideH", 2), ("StrideW", 1), *STRIDE_1[2:], ("FusedActivationFunction", 1))
     agrees(one(Op("CONV_2D", "x w b", "y", "Conv2DOptions", fields), PICTURE, (1, 3, 8, 4), weights, bias), PICTURE)
+
+
+@pytest.mark.parametrize("small", [(1, 1, 1, 4), (1, 6, 8, 1), (1, 1, 1, 1)])
+@pytest.mark.parametrize("kind", ["MUL", "ADD"])
+def test_the_smaller_of_two_computed_values_is_spread(small: tuple[int, ...], kind: str) -> None:
+    axes = [k for k in (1, 2, 3) if small[k] != PICTURE[k]]
+    means = []
+    at, shape = "x", PICTURE
+    for k, some in enumerate(([a for a in axes if a != 3], [a for a in axes if a == 3])):
+        if some:
+            shape = tuple(1 if a in some else n for a, n in enumerate(shape))
+            means.append(
+                (Op("MEAN", f"{at} a{k}", f"m{k}", "ReducerOptions", (("KeepDims", True),)), numbers(f"a{k}", *some))
+            )
+            at = f"m{k}"
+            means[-1] = (*means[-1], Tensor(at, shape))
+    tensors = [Tensor("x", PICTURE), *(t for _, *rest in means for t in rest), Tensor("y", PICTURE)]
+    operators = [*(op for op, *_ in means), Op(kind, f"x {at}", "y", "MulOptions" if kind == "MUL" else "AddOptions")]
+    agrees(tflite_file(tensors, operators, "x", "y"), PICTURE)

@@ -370,7 +370,11 @@ def _pair(call: LayerCall) -> None:
         shapes = [call.build.source_shapes[v] for v in (first, second)]
         if call.kind == "Multiply" and elements(shapes[0]) < elements(shapes[1]):
             first, second = second, first
-        elif shapes[0] != shapes[1] and call.kind != "Multiply":
+        small, large = sorted(shapes, key=elements)
+        factors = [large]
+        if call.kind == "Multiply" and len(large) == 4:
+            factors += [(1, 1, 1, large[3]), (*large[:3], 1)]
+        if small not in factors:
             raise Inexpressible("shapes", f"its inputs are {list(shapes[0])} and {list(shapes[1])}")
         call.emit(_PAIRS[call.kind], first, second, shape=call.build.source_shapes[first])
 

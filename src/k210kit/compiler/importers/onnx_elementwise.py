@@ -157,7 +157,7 @@ def _pair(call: Call, kind: str) -> None:
     if kind == "Mul" and first != second and len(out) == 4:
         large, small = (0, 1) if first == out else (1, 0)
         sides = call.shape(small)
-        if call.shape(large) == out and len(sides) == 4 and (sides[2:] == (1, 1) or sides[1] == 1):
+        if call.shape(large) == out and sides in ((1, out[1], 1, 1), (1, 1, *out[2:])):
             values = [call.value(large), call.value(small)]
     call.emit(kinds[kind], *values, shape=out)
 

@@ -284,7 +284,7 @@ def _of_one_shape(call: Call) -> tuple[str, str]:
         return values
     if call.kind == "MUL" and out in (first, second):
         small = second if out == first else first
-        if len(out) == 4 and len(small) == 4 and (small[1:3] == (1, 1) or small[3] == 1):
+        if len(out) == 4 and small in ((1, 1, 1, out[3]), (*out[:3], 1)):
             return values if out == first else (values[1], values[0])
     spread = [
         value
