@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from k210kit.cli.main import WrongCommandLine
 from k210kit.cli.table import COMMANDS
-from k210kit.errors import InputError
+from tests.command_lines import refusal
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("README*.md"))]
@@ -56,25 +52,9 @@ def _command_lines() -> Iterator[tuple[str, list[str]]]:
                     yield str(page.relative_to(ROOT)), words[1:]
 
 
-def _refusal(name: str, words: list[str]) -> str:
-    """What the command says to these words; empty if it takes them."""
-    (row,) = (row for row in COMMANDS if row.name == name)
-    command: Any = typer.main.get_command(importlib.import_module(row.module).app)
-    children = getattr(command, "commands", {})
-    if children and words:
-        if words[0] not in children:
-            return f"no subcommand {words[0]}"
-        command, words = children[words[0]], words[1:]
-    try:
-        command.make_context(name, list(words))
-    except (WrongCommandLine, InputError) as error:
-        return str(getattr(error, "message", error))
-    return ""
-
-
 def test_every_command_line_of_the_pages_is_one_that_the_command_takes() -> None:
     lines = [(page, words) for page, words in _command_lines() if not words[0].startswith("-")]
     assert len(lines) > 80
     usage = re.compile(r"^\[?[A-Z@=x.,\]]{4,}$")  # pages of usage have names where values go
-    refused = [(page, " ".join(words), why) for page, words in lines if (why := _refusal(words[0], words[1:]))]
+    refused = [(page, " ".join(words), why) for page, words in lines if (why := refusal(words[0], words[1:]))]
     assert [row for row in refused if not any(usage.match(word) for word in row[1].split())] == []

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 
 from k210kit.cli.new_project import app
 from k210kit.errors import FileError
+from tests.command_lines import refusal
 
 run = CliRunner().invoke
 
@@ -21,6 +24,16 @@ def test_a_project_has_places_for_photos_tasks_and_a_workflow(tmp_path: Path) ->
     assert "--task detect" in (folder / ".github" / "workflows" / "train.yml").read_text()
     assert (folder / "README.md").read_text().startswith("# my camera\n")
     assert (folder / "photos" / "first").is_dir()
+
+
+def test_every_command_of_a_project_is_one_that_the_kit_takes(tmp_path: Path) -> None:
+    folder = tmp_path / "camera"
+    run(app, [str(folder)], catch_exceptions=False)
+    files = [path for path in folder.rglob("*") if path.suffix in (".json", ".yml", ".md")]
+    commands = {found for path in files for found in re.findall(r"k210kit ([a-z][^`\n\"]*)", path.read_text())}
+    assert len(commands) >= 6
+    lines = [shlex.split(command) for command in commands]
+    assert [(words, why) for words in lines if (why := refusal(words[0], words[1:]))] == []
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
