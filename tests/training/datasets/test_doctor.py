@@ -171,3 +171,10 @@ def test_an_input_of_another_shape_than_the_pictures_is_told(tmp_path: Path) -> 
     result = examine(read, InputSize(width=224, height=224))
     told = "is of pictures that fill 75% of the input 224x224; --input 224x168 shows the same and is faster"
     assert told in said(result, tmp_path.name)
+
+
+def test_things_that_are_small_in_the_input_are_told(tmp_path: Path) -> None:
+    boxes = voc_object(), voc_object("fly", (2, 2, 14, 14))
+    result = examined(tmp_path, {"1.png": picture(1), "1.xml": voc("1.png", *boxes)})
+    (told,) = [what for what in said(result, tmp_path.name) if "small things" in what]
+    assert told.startswith("has 'fly' of typically 12 pixels in the input; such small things are found badly. A larger")

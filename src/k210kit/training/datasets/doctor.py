@@ -22,6 +22,8 @@ __all__ = ["Examined", "Health", "Ready", "examine"]
 
 _TINY_SIDE = 4.0  # pixels of the net's input below which a box holds nothing to learn from
 _FIRST = 3  # reasons that a refusal tells
+_SMALL_SIDE = 20.0  # likewise, below which a class is found badly: 14 pixels gave an AP at 0.5 of 0.3
+_CURE = "A larger --input (up to 320x240) or pictures from nearer help."
 _FEW = 20
 _IMBALANCE = 5.0
 
@@ -291,6 +293,11 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
     if counts and max(counts.values()) > _IMBALANCE * max(min(counts.values()), 1):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         findings.warning(title, f"is unbalanced: {counts[most]} of {most!r} for {counts[least]} of {least!r}")
+    for name, side in _small_things(ready, names).items():
+        findings.warning(
+            title,
+            f"has {name!r} of typically {side:.0f} pixels in the input; such small things are found badly. {_CURE}",
+        )
     if ready and (advice := _advice(ready, dataset.task)):
         findings.note(title, advice)
     for name in names:
@@ -299,6 +306,16 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
     stems = Counter(str(PurePosixPath(r.name).with_suffix("")).lower() for r in ready)
     for stem in (s for s, n in stems.items() if n > 1):
         findings.warning(stem, "is the name of several pictures that differ in their suffix; check their annotations")
+
+
+def _small_things(ready: list[Ready], names: tuple[str, ...]) -> dict[str, float]:
+    """The classes whose typical box is smaller than `_SMALL_SIDE`, with the side of a square of the same area."""
+    if not any(len(r.boxes) for r in ready):
+        return {}
+    boxes, kinds = np.concatenate([r.boxes for r in ready]), np.concatenate([r.classes for r in ready])
+    sides = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1))
+    typical = {name: float(np.median(sides[kinds == n])) for n, name in enumerate(names) if (kinds == n).any()}
+    return {name: side for name, side in typical.items() if side < _SMALL_SIDE}
 
 
 def _advice(ready: list[Ready], task: Task) -> str:
