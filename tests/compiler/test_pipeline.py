@@ -268,3 +268,15 @@ def test_a_channel_that_was_dead_on_the_calibration_pictures_stays_within_36_bit
     dark, bright = np.zeros((2, 3, 8, 8), np.uint8), np.full((3, 8, 8), 255, np.uint8)
     run = Machine(compiled(net.graph(), dark)).run(bright)
     assert not [text for text in run.warnings if "36 bits" in text]
+
+
+@pytest.mark.parametrize("size", [8, 20])
+def test_a_depthwise_layer_reads_maps_that_do_not_fill_their_lines(size: int) -> None:
+    net = Net((3, size, size))
+    first = net.conv(3)
+    net.channels, net.last = 3, "picture"
+    second = net.conv(5)
+    net.add(Concat(), first, second)
+    net.channels = 8
+    net.conv(0, groups=8)
+    assert decibels(net.graph())[0] > 24

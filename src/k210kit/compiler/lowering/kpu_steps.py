@@ -10,7 +10,6 @@ from k210kit.compiler.graph import Node, Shape
 from k210kit.compiler.lowering.values import Values
 from k210kit.compiler.program import ConvStep
 from k210kit.compiler.stages import KpuConv
-from k210kit.errors import KitError
 from k210kit.hardware import WEIGHT_BYTES_PER_LOAD
 from k210kit.kmodel import memory
 
@@ -29,6 +28,8 @@ def layers_of(
     values: Values, node: Node, op: KpuConv, inputs: list[str], shape: Shape, *, tiled: bool = False
 ) -> tuple[str, ...]:
     """The maps that the layers of a node make of `inputs`; `shape` is that of all of them together."""
+    if len(inputs) > 1 and op.depthwise and not _fill_lines(values, inputs):
+        inputs = [_put_together(values, inputs)]
     if len(inputs) > 1:
         op, inputs = _side_by_side(values, op, inputs)
     first, made = 0, []
@@ -38,6 +39,23 @@ def layers_of(
         first += layer.out_channels
         made.append(output)
     return tuple(made)
+
+
+def _fill_lines(values: Values, inputs: list[str]) -> bool:
+    """Whether the next map can begin where each one ends: on a line of KPU memory."""
+    group = memory.channels_per_line(_kpu_width(values, inputs[0]))
+    return all(values.buffers[name].shape[0] % group == 0 for name in inputs[:-1])
+
+
+def _put_together(values: Values, inputs: list[str]) -> str:
+    """One map of several, by a dense layer that copies: a depthwise one cannot skip the channels between them."""
+    shapes = [values.buffers[name].shape for name in inputs]
+    count = sum(shape[0] for shape in shapes)
+    copy = KpuConv(weights=np.eye(count, dtype=np.float32)[:, :, None, None], bias=np.zeros(count, np.float32))
+    layer, sources = _side_by_side(values, copy, list(inputs))
+    target = values.buffer(f"{inputs[0]}/together", "kpu", (count, *shapes[0][1:]))
+    values.add(ConvStep(node=values.node, op=layer, inputs=tuple(sources), output=target, extra=True))
+    return target
 
 
 def _side_by_side(values: Values, op: KpuConv, inputs: list[str]) -> tuple[KpuConv, list[str]]:
@@ -80,8 +98,7 @@ def _filled_up(
     layer = KpuConv(weights=np.ascontiguousarray(weights), bias=np.zeros(shape[0] + more, np.float32))
     values.add(ConvStep(node=values.node, op=layer, inputs=(name,), output=target, extra=True))
     before = sum(values.buffers[other].shape[0] for other in inputs[:place]) + shape[0]
-    if op.depthwise:
-        raise KitError(f"{values.node} is depthwise over maps that cannot lie side by side.")
+    assert not op.depthwise
     zeros = np.zeros((op.weights.shape[0], more, *op.weights.shape[2:]), np.float32)
     wider = np.concatenate([op.weights[:, :before], zeros, op.weights[:, before:]], 1)
     return target, replace(op, weights=wider)
