@@ -128,9 +128,10 @@ def _on_grid(rows: Floats, bits: int) -> tuple[NDArray[np.float64], NDArray[np.f
 
     A sum of their products is exact in whatever order it is formed, and so is the same on every processor.
     """
-    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0).astype(np.float64)
+    largest = np.maximum(rows.max(axis=1, keepdims=True, initial=0), -rows.min(axis=1, keepdims=True, initial=0))
     steps = np.ldexp(1.0, np.frexp(np.maximum(largest, np.finfo(np.float32).tiny))[1] - bits + 1)
-    return np.rint(rows / steps), steps
+    whole = np.multiply(rows, 1 / steps, dtype=np.float64)
+    return np.rint(whole, out=whole), steps
 
 
 def _depthwise(source: Floats, weights: Floats, tap: Callable[[Floats, int, int], NDArray[Any]], out: Floats) -> None:
