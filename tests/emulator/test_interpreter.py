@@ -272,3 +272,35 @@ def test_files_take_text_and_bytes_and_tell_nothing_of_this_computer(desk: Desk)
         "4 2 6", "on e", " zw\u00f6 ['lf\\n'] end", "one", "zw\u00f6lf", "end", "3 bytearray(b'tex')",
         "False", "False", "False", "False", "[Errno 22] EINVAL",
     ]  # fmt: skip
+
+
+def test_byte_arrays_and_arrays_keep_the_low_bits(desk: Desk) -> None:
+    printed = desk.prints(
+        """
+        from array import array
+        data = bytearray([300, -1])
+        data[0] = 513
+        data.append(256)
+        data.extend("z")
+        print(data, bytearray("ab"), bytearray(2), bytearray(b"xy"), bytearray(range(3)))
+        numbers = array("h", [70000, -1])
+        numbers[1] = 40000
+        print(numbers[0], numbers[1], array("f", [1, 2.5])[1])
+        try:
+            bytes([300])
+        except ValueError as error:
+            print(error)
+        import struct
+        try:
+            struct.unpack("<I", b"ab")
+        except ValueError as error:
+            print(error)
+        """
+    )
+    assert printed.splitlines() == [
+        "bytearray(b'\\x01\\xff\\x00z') bytearray(b'ab') bytearray(b'\\x00\\x00') bytearray(b'xy') "
+        "bytearray(b'\\x00\\x01\\x02')",
+        "4464 -25536 2.5",
+        "bytes value out of range",
+        "buffer too small",
+    ]

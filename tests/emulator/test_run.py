@@ -73,7 +73,7 @@ def test_a_script_that_fails_gives_exit_code_3_and_the_boards_traceback(script: 
         (["--sd", "nowhere"], "nowhere does not exist"),
         (["--uart", "UART9=pty"], "is no serial port of the board"),
         (["--firmware", "newest"], "newest"),
-        (["--board", "esp32"], "There is no board 'esp32' here"),
+        (["--board", "esp32"], "There is no board 'esp32'. Known: "),
         (["--frames", "0"], "is not in the range 1<=x"),
         (["--lcd", "http:x"], "is no TCP port"),
     ],

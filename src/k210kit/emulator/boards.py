@@ -15,7 +15,7 @@ from k210kit.emulator.pins import PinChange, Pins
 from k210kit.emulator.ports import Ports
 from k210kit.emulator.screens import MemoryScreen
 from k210kit.emulator.system_memory import SCRATCH_BYTES_FULL, SCRATCH_BYTES_MINIMUM, SystemMemory
-from k210kit.errors import InputError
+from k210kit.errors import unknown
 from k210kit.firmware import Firmware, find
 
 __all__ = ["BOARDS", "BoardKind", "Setup", "board_kind", "power_on"]
@@ -51,7 +51,7 @@ def board_kind(name: str) -> BoardKind:
     for kind in BOARDS:
         if kind.name == name.lower():
             return kind
-    raise InputError(f"There is no board {name!r} here. Choose one of: {', '.join(kind.name for kind in BOARDS)}.")
+    raise unknown("board", name, (kind.name for kind in BOARDS))
 
 
 @dataclass(kw_only=True)

@@ -423,12 +423,35 @@ def byte_array_class(board: Board) -> type:
         __slots__ = ("_block",)
 
         def __init__(self, *arguments: Any) -> None:
-            if len(arguments) == 1 and isinstance(arguments[0], str):
-                arguments = (arguments[0].encode(),)  # MicroPython takes the text's bytes
+            first = arguments[0] if arguments else None
+            if len(arguments) == 1 and isinstance(first, str):
+                arguments = (first.encode(),)  # MicroPython takes the text's bytes
+            elif len(arguments) == 1 and not isinstance(first, int | builtins.bytes | builtins.bytearray | memoryview):
+                arguments = (_low_bytes(first),)
             size = arguments[0] if arguments and isinstance(arguments[0], int) else 0
             block = board.gc.allocate(size) if size > 0 else None
             super().__init__(*arguments)
             self._block = block or board.gc.allocate(len(self))
 
+        def __setitem__(self, at: Any, value: Any) -> None:
+            """Any: an index or a slice, and a number, of which the low byte is kept, or bytes."""
+            super().__setitem__(at, value & 0xFF if isinstance(value, int) else value)
+
+        def append(self, value: Any) -> None:
+            """Any: a number."""
+            super().append(value & 0xFF)
+
+        def extend(self, more: Any) -> None:
+            """Any: text or a buffer."""
+            super().extend(more.encode() if isinstance(more, str) else more)
+
     bytearray.__qualname__ = "bytearray"
     return bytearray
+
+
+def _low_bytes(values: Any) -> Any:
+    """The numbers of an iterable cut to bytes, as MicroPython's arrays do; a buffer stays (Any: the script's)."""
+    try:
+        return memoryview(values)
+    except TypeError:
+        return builtins.bytes(value & 0xFF if isinstance(value, int) else value for value in values)

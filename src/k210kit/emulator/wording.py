@@ -114,6 +114,7 @@ _MESSAGES: tuple[tuple[str, _Rewrite], ...] = (
     (r"(?:[\w.]+\(\)) got multiple values for argument '(\w+)'", r"function got multiple values for argument '\1'"),
     (r"invalid literal for int\(\) with base (\d+): '(.*)'", r"invalid syntax for integer with base \1"),
     (r"could not convert string to float: .*", "invalid syntax for number"),
+    (r"bytes must be in range\(0, 256\)", "bytes value out of range"),
     (r"maximum recursion depth exceeded.*", "maximum recursion depth exceeded"),
     (r"module '[^']+' has no attribute '([^']+)'.*", r"'module' object has no attribute '\1'"),
     (r"type object '([^']+)' has no attribute '([^']+)'.*", r"type object '\1' has no attribute '\2'"),

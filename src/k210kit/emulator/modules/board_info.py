@@ -51,8 +51,9 @@ PINS: dict[str, dict[str, Any]] = {  # Any: a number, or Maixduino's list D
     "unitv": {"BUTTON_A": 18, "BUTTON_B": 19, "LED": 8, "CONNEXT_A": 35, "CONNEXT_B": 34},
     "m5stickv": {
         "BUTTON_A": 36, "BUTTON_B": 37, "LED_W": 7, "LED_R": 6, "LED_G": 9, "LED_B": 8, "LCD_BL": 12,
-        "CONNEXT_A": 35, "CONNEXT_B": 34, "I2C_SDA": 29, "I2C_CLK": 28, "MIC_CLK": 10, "MIC_WS": 13, "MIC_LRCLK": 13, "MIC_DAT": 24,
-        "SPK_LRCLK": 14, "SPK_BCLK": 15, "SPK_DIN": 17, "SPK_SD": 25, "MPU_SDA": 29, "MPU_SCL": 28,
+        "CONNEXT_A": 35, "CONNEXT_B": 34, "I2C_SDA": 29, "I2C_CLK": 28, "MIC_CLK": 10, "MIC_WS": 13,
+        "MIC_LRCLK": 13, "MIC_DAT": 24, "SPK_LRCLK": 14, "SPK_BCLK": 15, "SPK_DIN": 17, "SPK_SD": 25,
+        "MPU_SDA": 29, "MPU_SCL": 28,
     },
     "maixgo": {
         "LED_R": 14, "LED_G": 12, "LED_B": 13, "WIFI_TX": 6, "WIFI_RX": 7, "WIFI_EN": 8, "MIC0_WS": 19,

@@ -55,7 +55,7 @@ def i2c_devices(board: Board) -> dict[int, I2cDevice]:
     devices: dict[int, I2cDevice] = board.modules.setdefault("i2c devices", {})
     if board.name == "m5stickv" and 0x34 not in devices:
         devices[0x34] = RegisterDevice({0x03: 0x03, 0x78: 0xC8, 0x79: 0x00, 0x5A: 0x8A, 0x5E: 0x60, 0x5F: 0x0A})
-        devices[0x6C] = RegisterDevice()
+        devices[0x6C] = RegisterDevice({0x30: 0x18})
         # who it is; 1 g downwards at +-2 g; about 25 degrees (MPU6886 data sheet: 326.8 steps per degree from 25)
         devices[0x68] = RegisterDevice({0x75: 0x19, 0x3F: 0x40, 0x40: 0x00})
     return devices

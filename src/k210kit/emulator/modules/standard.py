@@ -73,10 +73,12 @@ def _packable(form: str, values: tuple[Any, ...]) -> list[Any]:
 
 def _field(value: Any, kind: str, bits: int) -> Any:
     """One value (Any: see above)."""
-    if isinstance(value, str):
+    if isinstance(value, str) and not bits:
         return value.encode()
-    if not bits or not isinstance(value, int):
+    if not bits:
         return value
+    if not isinstance(value, int):
+        raise TypeError(f"can't convert {type(value).__name__} to int")
     low = value & ((1 << bits) - 1)
     return low - (1 << bits) if kind.islower() and low >> (bits - 1) else low
 
@@ -95,11 +97,14 @@ class StructModule(_Copied):
 
     def unpack(self, form: str, data: Any) -> tuple[Any, ...]:
         """Any: a buffer, and values by the form; bytes behind the last value are ignored, as on the board."""
-        return host_struct.unpack_from(form, as_bytes(data))
+        return self.unpack_from(form, data)
 
     def unpack_from(self, form: str, data: Any, offset: int = 0) -> tuple[Any, ...]:
         """Any: a buffer, and values by the form."""
-        return host_struct.unpack_from(form, as_bytes(data), offset)
+        try:
+            return host_struct.unpack_from(form, as_bytes(data), offset)
+        except host_struct.error:
+            raise ValueError("buffer too small") from None
 
 
 @device_module("ubinascii", "binascii")
@@ -155,9 +160,33 @@ class CollectionsModule(_Copied):
             return super().popleft()
 
 
+class array(host_array.array):  # type: ignore[type-arg]
+    """Numbers of one kind; those that are too large are cut, as on the board."""
+
+    def __new__(cls, code: str, start: Any = ()) -> array:
+        """Any: a buffer or numbers."""
+        bits = _NATIVE_BITS.get(code, 0)
+        if isinstance(start, bytes | bytearray | memoryview) or not bits:
+            return super().__new__(cls, code, start)
+        return super().__new__(cls, code, [_field(value, code, bits) for value in start])
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        """Any: an index or a slice, and a number or an array."""
+        super().__setitem__(at, self._fitting(value))
+
+    def append(self, value: Any) -> None:
+        """Any: a number."""
+        super().append(self._fitting(value))
+
+    def _fitting(self, value: Any) -> Any:
+        """Any: see above."""
+        bits = _NATIVE_BITS.get(self.typecode, 0)
+        return _field(value, self.typecode, bits) if bits and not isinstance(value, host_array.array) else value
+
+
 @device_module("array")
 class ArrayModule(_Copied):
-    _names = {"array": host_array.array}  # noqa: RUF012
+    _names = {"array": array}  # noqa: RUF012
 
 
 @device_module("ujson", "json")
