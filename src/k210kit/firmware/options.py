@@ -261,7 +261,7 @@ OPTIONS: tuple[Option, ...] = (
         "module lvgl",
         feature="lvgl",
         selects=("MAIXPY_LODEPNG_ENABLE",),
-        cost=Cost(image=557_504, bss=33_088, known="solved"),
+        cost=Cost(image=502_304, bss=33_088, known="solved"),
     ),
     _micropython("MAIXPY_LODEPNG_ENABLE", "n", "PNG decoder of lvgl", cost=Cost(image=36_000)),
     _micropython(
@@ -273,7 +273,11 @@ OPTIONS: tuple[Option, ...] = (
         cost=Cost(image=1_552, bss=60, known="solved"),
     ),
     _micropython(
-        "MAIXPY_HTPA_ENABLE", "n", "module of HTPA thermal cameras", selects=("HTPA_ENABLE",), cost=Cost(image=4_000)
+        "MAIXPY_HTPA_ENABLE",
+        "n",
+        "module of HTPA thermal cameras",
+        selects=("HTPA_ENABLE",),
+        cost=Cost(image=59_200, known="built"),
     ),
     _micropython(
         "MAIXPY_AMG88XX_ENABLE",
