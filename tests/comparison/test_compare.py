@@ -76,14 +76,39 @@ def test_a_model_that_the_engine_refuses_is_told(pair: tuple[Path, Path]) -> Non
         compare(model, kmodel, PICTURES)
 
 
-def test_layers_of_another_compiler_are_not_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    from k210kit.comparison.compare import _owners
-    from k210kit.compiler.importers import read_model
-    from k210kit.compiler.pipeline import lowered
+def _numbered(nodes: list[onnx.NodeProto]) -> None:
+    """Give every node a name of its own."""
+    for number, one in enumerate(nodes):
+        one.name = f"layer {number}"
 
-    _, program = lowered(read_model(pair[0]))
+
+def test_layers_of_another_compiler_are_not_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    model = tmp_path / "other.onnx"
+    nodes = [
+        node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Relu", "a", "b"), node("Conv", "b v", "c"),
+        node("Conv", "c u", "d"), node("GlobalAveragePool", "d", "e"), node("Flatten", "e", "y"),
+    ]  # fmt: skip
+    _numbered(nodes)
+    constants = {"w": floats(8, 3, 3, 3), "v": floats(6, 8, 1, 1), "u": floats(5, 6, 1, 1)}
+    model.write_bytes(model_of(nodes, (1, 3, 16, 20), constants).SerializeToString())
     with pytest.raises(UnsupportedError, match="compare the outputs only, without --layers"):
-        _owners(program, small_model())
+        compare(model, pair[1], PICTURES, layers=True)
+
+
+def test_maps_of_two_bytes_are_named_on_the_pictures_of_the_calibration(tmp_path: Path) -> None:
+    model, kmodel = tmp_path / "far.onnx", tmp_path / "far.kmodel"
+    nodes = [
+        node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Sigmoid", "a", "g"), node("Mul", "a g", "b"),
+        node("Conv", "b v", "c", pads=[1, 1, 1, 1], group=8), node("Relu", "c", "d"), node("Conv", "d u", "y"),
+    ]  # fmt: skip
+    _numbered(nodes)
+    scales = np.geomspace(1, 200, 8).astype(np.float32)[:, None, None, None]
+    constants = {"w": floats(8, 3, 3, 3) * scales, "v": floats(8, 1, 3, 3) / scales, "u": floats(5, 8, 1, 1)}
+    model.write_bytes(model_of(nodes, (1, 3, 16, 20), constants).SerializeToString())
+    kmodel.write_bytes(compile(model, PICTURES, Options(effort="fast")).to_bytes())
+    found = compare(model, kmodel, PICTURES, layers=True)
+    assert len(found.layers) == 4
+    assert all(x.snr_db is not None and x.snr_db > 20 for x in found.layers)
 
 
 def test_the_command_says_no_below_the_asked_threshold(pair: tuple[Path, Path], tmp_path: Path) -> None:

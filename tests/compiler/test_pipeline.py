@@ -26,7 +26,7 @@ from k210kit.compiler.ops import (
     PRelu,
 )
 from k210kit.compiler.passes.table import PASSES
-from k210kit.compiler.pipeline import Normalisation, lowered, normalised
+from k210kit.compiler.pipeline import Normalisation, lowered, normalised, refined
 from k210kit.compiler.quantize.calibrate import calibrate
 from k210kit.compiler.quantize.search import quantize
 from k210kit.kmodel import Kmodel, read_kmodel
@@ -77,6 +77,10 @@ def compiled(graph: Graph, raw: np.ndarray, effort: str = "fast") -> Kmodel:
     low, program = lowered(graph)
     batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
     statistics = calibrate(low, batch)
+    split = refined(low, program, statistics, scale)
+    if split is not None:
+        low, program, _ = split
+        statistics |= calibrate(low, batch, statistics)
     made = quantize(low, program, statistics, scale, raw=raw, batch=batch, effort=effort, tell=lambda _, __: None)
     return read_kmodel(emit(program, allocate(program), made.scales, made.integers).kmodel.to_bytes())
 
@@ -199,6 +203,40 @@ def test_a_relu_between_the_layers_of_a_flat_model_keeps_13_bits_of_rows_twice_a
     (want,) = evaluate.outputs(graph, rows)
     got = np.stack([machine.run(row).outputs[0] for row in rows])
     assert 10 * np.log10((want**2).sum() / ((want - got) ** 2).sum()) > 68
+
+
+def far_reaching(kind: str) -> Graph:
+    """A map whose channels reach 1 to 200 times as far as the first, before a layer per channel that evens them out."""
+    net, scales = Net((3, 16, 16), seed=6), np.geomspace(1, 200, 8).astype(np.float32)
+    net.conv(8)
+    net.nodes[-1].op.weights[:] *= scales[:, None, None, None]
+    net.add(Curve(kind=kind, beta=np.inf))
+    net.conv(8, groups=8)
+    net.nodes[-1].op.weights[:] /= scales[:, None, None, None]
+    net.add(RELU)
+    net.conv(6, kernel=1)
+    return net.graph()
+
+
+def test_a_map_that_a_byte_is_too_coarse_for_becomes_two() -> None:
+    graph = far_reaching("silu")
+    raw = np.random.default_rng(5).integers(0, 256, (4, *graph.input_shape)).astype(np.uint8)
+    batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
+    low, program = lowered(graph)
+    split = refined(low, program, calibrate(low, batch), scale)
+    assert split is not None
+    assert len(list(split[1].convs())) == len(list(program.convs())) + 1
+    (want,), (got,) = evaluate.outputs(low, batch), evaluate.outputs(split[0], batch)
+    assert np.abs(want - got).max() < 1e-4 * np.abs(want).max()
+    assert min(decibels(graph)) > 24
+
+
+def test_a_map_whose_channels_have_steps_of_their_own_stays_as_it_is() -> None:
+    graph = far_reaching("clip")
+    raw = np.random.default_rng(5).integers(0, 256, (4, *graph.input_shape)).astype(np.uint8)
+    batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
+    low, program = lowered(graph)
+    assert refined(low, program, calibrate(low, batch), scale) is None
 
 
 def test_both_runtimes_give_the_same_bytes_to_the_layers_behind_a_mean() -> None:

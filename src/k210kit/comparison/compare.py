@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from k210kit.compiler import Normalisation
 from k210kit.compiler.evaluate import values
+from k210kit.compiler.graph import Graph
 from k210kit.compiler.importers import read_model
 from k210kit.compiler.pictures import find_pictures, read_inputs
-from k210kit.compiler.pipeline import lowered, normalised
+from k210kit.compiler.pipeline import lowered, normalised, refined
 from k210kit.compiler.program import ConvStep, Program
+from k210kit.compiler.quantize.calibrate import calibrate
+from k210kit.compiler.quantize.scales import Scale
 from k210kit.errors import FormatError, UnsupportedError
 from k210kit.kmodel import Conv, Kmodel, load
 from k210kit.simulator import Machine, simulate
@@ -94,13 +97,13 @@ def compare(
         if isinstance(images, np.ndarray)
         else read_inputs(find_pictures([Path(p) for p in images], limit), source.input_shape, letterbox=letterbox)
     )
-    batch, _ = normalised(raw, source, normalisation or Normalisation())
+    batch, scale = normalised(raw, source, normalisation or Normalisation())
     engine, wanted = float_outputs(Path(model), batch, outputs)
     results = simulate(compiled, list(raw), runtime="sdk" if runtime == "sdk" else "maixpy")
     if any(len(result) != len(wanted) for result in results):
         raise FormatError(f"{kmodel} has {len(results[0])} outputs, {model} has {len(wanted)}", expected="as many")
     compared = tuple(_output(name, want, [r[k] for r in results]) for k, (name, want) in enumerate(wanted))
-    rows = _layers(source, compiled, raw, batch) if layers else ()
+    rows = _layers(source, compiled, raw, batch, scale) if layers else ()
     return Comparison(engine=engine, pictures=len(raw), outputs=compared, layers=tuple(rows))
 
 
@@ -127,9 +130,20 @@ def decibels(wanted: NDArray[np.float64], got: NDArray[np.float64]) -> float | N
     return None if noise == 0 else float(10 * np.log10(max(signal, 1e-300) / noise))
 
 
-def _layers(source: Any, compiled: Kmodel, raw: NDArray[Any], batch: Floats) -> list[LayerCompared]:
+def _layers(source: Graph, compiled: Kmodel, raw: NDArray[Any], batch: Floats, scale: Scale) -> list[LayerCompared]:
     graph, program = lowered(source, batch)
     owners = _owners(program, compiled)
+    if owners is None:  # with maps as two bytes, which depends on the pictures
+        split = refined(graph, program, calibrate(graph, batch), scale)
+        if split is not None:
+            graph, program, _ = split
+            owners = _owners(program, compiled)
+    if owners is None:
+        raise UnsupportedError(
+            "The kmodel's layers are not those that this version makes of the model, so they cannot be told apart by "
+            "name. Compile it again; give --layers the pictures that it was compiled with; or compare the outputs "
+            "only, without --layers."
+        )
     wanted = {step.node.output for step in owners.values()}
     floats = {name: array for name, array in values(graph, batch) if name in wanted}
     machine = Machine(compiled)
@@ -141,20 +155,15 @@ def _layers(source: Any, compiled: Kmodel, raw: NDArray[Any], batch: Floats) -> 
     return [_layer(number, step, floats[step.node.output], np.stack(kept[number])) for number, step in owners.items()]
 
 
-def _owners(program: Program, compiled: Kmodel) -> dict[int, ConvStep]:
-    """Which step of the lowered model each KPU layer is; the copies that no node asked for are left out."""
+def _owners(program: Program, compiled: Kmodel) -> dict[int, ConvStep] | None:
+    """Which step of the lowered model each KPU layer is, without the copies that no node asked for; None if not."""
     steps = [step for step in program.steps if isinstance(step, ConvStep)]
     numbers = [i for i, layer in enumerate(compiled.layers) if isinstance(layer, Conv)]
     shapes = [layer.registers.output_shape for layer in compiled.layers if isinstance(layer, Conv)]
     same = len(steps) == len(shapes) and all(
         shape[0] == program.buffers[step.output].shape[0] for step, shape in zip(steps, shapes, strict=True)
     )
-    if not same:
-        raise UnsupportedError(
-            "The kmodel's layers are not those that this version makes of the model, so they cannot be told apart by "
-            "name. Compile it again, or compare the outputs only, without --layers."
-        )
-    return {number: step for number, step in zip(numbers, steps, strict=True) if not step.extra}
+    return {number: step for number, step in zip(numbers, steps, strict=True) if not step.extra} if same else None
 
 
 def _layer(number: int, step: ConvStep, wanted: Floats, got: NDArray[Any]) -> LayerCompared:

@@ -6,6 +6,7 @@ PASSES            float graph -> the same function in the KPU's terms       pass
 lower             graph -> steps on buffers                                 lowering/
 fitted            maps that KPU memory cannot hold, in groups of channels    fitting.py
 calibrate         the float graph on the pictures                           quantize/calibrate.py
+finer             maps that a byte is too coarse for, as two                quantize/finer.py
 choose_scales     what a byte of each buffer stands for                     quantize/scales.py
 quantize          weights and sums as integers                              quantize/search.py
 allocate          lines of KPU memory, bytes of main memory                 allocate.py
@@ -14,7 +15,7 @@ emit              the kmodel                                                emit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,8 +33,9 @@ from k210kit.compiler.passes.measure import is_measured, measured
 from k210kit.compiler.passes.table import FINISHING, PREPARING, Pass
 from k210kit.compiler.pictures import find_pictures, read_inputs
 from k210kit.compiler.program import ConvStep, Program
-from k210kit.compiler.quantize.calibrate import calibrate
-from k210kit.compiler.quantize.scales import Scale
+from k210kit.compiler.quantize.calibrate import Statistics, calibrate
+from k210kit.compiler.quantize.finer import finer
+from k210kit.compiler.quantize.scales import Scale, choose_scales
 from k210kit.compiler.quantize.search import quantize
 from k210kit.compiler.refusals import LayerRefused
 from k210kit.compiler.report import Report, make_report
@@ -53,6 +55,7 @@ __all__ = [
     "compile",
     "lowered",
     "normalised",
+    "refined",
 ]
 
 Effort = Literal["fast", "normal", "best"]
@@ -122,6 +125,10 @@ def compile(
     tell(0.2, "measuring ranges")
     graph, program, placement = early or _placed(source, measured(prepared, batch), path.name)
     statistics = calibrate(graph, batch)
+    split = refined(graph, program, statistics, scale)
+    if split is not None:
+        graph, program, placement = split
+        statistics |= calibrate(graph, batch, statistics)
     tell(0.4, "choosing integers")
     quantized = quantize(graph, program, statistics, scale, raw=raw, batch=batch, effort=options.effort, tell=tell)
     emitted = emit(program, placement, quantized.scales, quantized.integers)
@@ -192,6 +199,20 @@ def _refused_layer(graph: Graph) -> str | None:
     except LayerRefused as error:
         return error.node.origin
     return None
+
+
+def refined(
+    graph: Graph, program: Program, statistics: Mapping[str, Statistics], scale: Scale
+) -> tuple[Graph, Program, Placement] | None:
+    """The same with maps that a byte is too coarse for as two; None if there are none, or if it would not fit."""
+    found = finer(graph, program, statistics, choose_scales(graph, program, statistics, scale))
+    if found is None:
+        return None
+    graph, program = fitted(found)
+    placement = allocate(program)
+    if step_findings(program) or memory_findings(graph, program, placement):
+        return None
+    return graph, program, placement
 
 
 def passed(graph: Graph, passes: Sequence[Pass]) -> Graph:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ __all__ = ["Statistics", "calibrate"]
 Floats = NDArray[np.float32]
 
 _AT_ONCE = 10  # pictures that run together: bounds the memory
-_SAMPLES = 2048  # per channel and batch of pictures
+_SAMPLES, _FEWEST_SAMPLES = 2048, 64  # per channel, of all pictures; of each batch of them
+_BEFORE = "/before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,31 +51,48 @@ class Statistics:
         )
 
 
-def calibrate(graph: Graph, batch: Floats) -> Mapping[str, Statistics]:
+def calibrate(graph: Graph, batch: Floats, known: Mapping[str, Statistics] | None = None) -> dict[str, Statistics]:
     """Statistics of every value by its name, and of what a curve sees as `<name>/before`.
 
-    batch: (pictures, *input shape), normalised.
+    batch: (pictures, *input shape), normalised; known: what need not be measured again.
     """
+    known = known or {}
+    graph = _making(graph, {node.output for node in graph.nodes if node.output not in known})
     found: dict[str, list[Statistics]] = {}
+    samples = max(_SAMPLES * _AT_ONCE // max(len(batch), _AT_ONCE), _FEWEST_SAMPLES)
     for first in range(0, len(batch), _AT_ONCE):
-        _run(graph, batch[first : first + _AT_ONCE], found)
+        for name, value in _seen(graph, batch[first : first + _AT_ONCE]):
+            if name.removesuffix(_BEFORE) not in known:
+                found.setdefault(name, []).append(_statistics(value, samples))
     return {name: parts[0] if len(parts) == 1 else _merged(parts) for name, parts in found.items()}
 
 
-def _run(graph: Graph, batch: Floats, found: dict[str, list[Statistics]]) -> None:
+def _making(graph: Graph, wanted: set[str]) -> Graph:
+    """The part of a graph that is needed to make some values."""
+    kept = []
+    needed = set(wanted)
+    for node in reversed(graph.nodes):
+        if node.output in needed:
+            needed.update(node.inputs)
+            kept.append(node)
+    return replace(graph, nodes=tuple(reversed(kept)))
+
+
+def _seen(graph: Graph, batch: Floats) -> Iterator[tuple[str, Floats]]:
+    """Every value, and what curves see before it; each is dropped after its last reader ran."""
     alive = {graph.input: np.ascontiguousarray(batch, np.float32)}
     last = {name: k for k, node in enumerate(graph.nodes) for name in node.inputs}
-    found.setdefault(graph.input, []).append(_statistics(alive[graph.input]))
+    yield graph.input, alive[graph.input]
     for k, node in enumerate(graph.nodes):
         inputs = [alive[name] for name in node.inputs]
         op = node.op
         if isinstance(op, KpuConv) and not _bends_at_zero(op):
             before = evaluate.preactivation(op, inputs[0] if len(inputs) == 1 else np.concatenate(inputs, 1))
-            found.setdefault(f"{node.output}/before", []).append(_statistics(before))
+            yield node.output + _BEFORE, before
             result = evaluate.pooled(curves.evaluate(op.curve, before), op.pool_type)
         else:
             result = evaluate.apply(node, inputs)
-        found.setdefault(node.output, []).append(_statistics(result))
+        yield node.output, result
         if node.output in last:
             alive[node.output] = result
         for name in set(node.inputs):
@@ -86,11 +104,11 @@ def _bends_at_zero(op: KpuConv) -> bool:
     return op.slopes is not None or curves.is_homogeneous(op.curve)
 
 
-def _statistics(x: Floats) -> Statistics:
+def _statistics(x: Floats, samples: int) -> Statistics:
     """x: (pictures, channels, ...)."""
     pictures, channels = x.shape[:2]
     rows = x.reshape(pictures, channels, -1)
-    step = max(1, pictures * rows.shape[2] // _SAMPLES)
+    step = max(1, pictures * rows.shape[2] // samples)
     step += step % 2 == 0  # an odd step meets every column of an even width
     sample = np.concatenate([row[:, k % step :: step] for k, row in enumerate(rows)], 1)
     square = np.einsum("pcx,pcx->c", rows, rows) / np.float32(pictures * rows.shape[2])

@@ -4,7 +4,8 @@ Measured on nets and photos of others (docs/design/compiler.md): what a range cu
 twice too wide costs, and it is the channels that hardly spoke on the calibration pictures that are cut off. So the
 largest value of each picture is taken as log-normal, channel by channel, and the range ends where rounding all pixels
 and cutting off a few cost least together: early where maps are large, late where they are small. No channel reaches
-less than half of what the channels of its map do on the whole, which costs the map less than a decibel.
+less than two fifths of what the channels of its map do on the whole, weighted by how loudly the layers behind hear
+them: that costs less than a decibel.
 """
 
 from __future__ import annotations
@@ -24,25 +25,36 @@ _CUT_PIXELS = 4.0  # of a channel, in a picture that goes beyond the range
 _PRIOR_PICTURES = 4.0  # as many pictures does the median deviation of all channels count, beside a channel's own
 _PRIOR_DEVIATION = 0.35  # of the logarithm, where there is one picture only
 _SMALLEST = 1e-3  # of the largest value of all: what is smaller counts as this, so that it has a logarithm
-_LEAST = 0.5  # of the root mean square of all channels' spans
+_LEAST = 0.4  # of the root mean square of all channels' spans
 _OTHER_SIDE = 0.5  # of one side's reach, at least, does the other have in the last layers
-_BEYOND, _PIXEL_BEYOND = 1.5, 2.0  # times what any channel showed; one pixel shows one value per picture
+_BEYOND, _LAST_BEYOND = 1.3, 2.0  # times what any channel showed; for one pixel, and in the last layers
 
 
-def reach(seen: Statistics, curve: Curve, *, pixels: int, around_mean: bool, last: bool) -> tuple[Numbers, Numbers]:
+def reach(
+    seen: Statistics,
+    curve: Curve,
+    *,
+    pixels: int,
+    sharing: int,
+    around_mean: bool,
+    last: bool,
+    gains: Numbers | None = None,
+) -> tuple[Numbers, Numbers]:
     """The lowest and the highest value of each channel.
 
-    pixels: of a channel; around_mean: 0 need not lie between the two; last: no layer of the KPU reads the map.
+    pixels: of a channel; sharing: how many channels have one range; around_mean: 0 need not lie between the two;
+    last: no layer of the KPU reads the map; gains: the sum of squares of the weights that read each channel.
     """
     middle = seen.mean.astype(np.float64) if around_mean else np.zeros(seen.channels)
-    up = _largest(seen.highs - middle, pixels)
-    down = _largest(middle - seen.lows, pixels)
+    up = _largest(seen.highs - middle, pixels * sharing)
+    down = _largest(middle - seen.lows, pixels * sharing)
     if last:
         up, down = np.maximum(up, _OTHER_SIDE * down), np.maximum(down, _OTHER_SIDE * up)
     span = up + down
-    wanted = np.maximum(span, _LEAST * np.sqrt(np.mean(span**2)))
+    heard = np.sqrt(np.ones(seen.channels) if gains is None else np.maximum(gains, 1e-6 * max(gains.max(), 1e-30)))
+    wanted = np.maximum(span, _LEAST * np.sqrt(np.mean((heard * span) ** 2)) / heard)
     grown = wanted / np.maximum(span, 1e-30)
-    beyond = _PIXEL_BEYOND if pixels == 1 else _BEYOND
+    beyond = _LAST_BEYOND if last or pixels == 1 else _BEYOND
     most = [beyond * max(float((high - low).max()), 0.0) for low, high in ((middle, seen.high), (seen.low, middle))]
     lowest, highest = limits(curve)
     low = np.maximum(middle - np.minimum(down * grown, most[1]), min(lowest, float(seen.low.min())))

@@ -37,7 +37,7 @@ from k210kit.compiler.quantize.calibrate import Statistics
 from k210kit.compiler.quantize.reach import reach
 from k210kit.compiler.stages import KpuConv
 
-__all__ = ["Scale", "choose_scales", "copied_channels", "is_copy", "result_statistics"]
+__all__ = ["Scale", "choose_scales", "copied_channels", "input_gains", "is_copy", "result_statistics"]
 
 Numbers = NDArray[np.float64]
 _HALF_BEYOND = 4.0  # times what was seen may come: of 15 bits, two are cheap
@@ -69,6 +69,14 @@ def copied_channels(op: KpuConv) -> NDArray[np.int64] | None:
         return np.where(np.any(taps, axis=1), np.arange(op.out_channels), -1)
     channels = np.any(taps.reshape(op.out_channels, op.in_channels, -1), axis=2)
     return np.where(np.any(channels, axis=1), np.argmax(channels, axis=1), -1)
+
+
+def input_gains(op: KpuConv, first: int, count: int) -> Numbers:
+    """Sum of the squares of the weights on each of `count` input channels from `first` on."""
+    squares = op.weights.astype(np.float64) ** 2
+    if op.depthwise:
+        return np.asarray(squares.reshape(len(squares), -1).sum(1))[first : first + count]
+    return np.asarray(squares[:, first : first + count].sum((0, 2, 3)))
 
 
 def is_copy(op: KpuConv, source: Scale) -> bool:
@@ -183,6 +191,26 @@ class _Choice:
         above = high / (255 - zero) if zero < 255 else np.zeros_like(high)
         return Scale(step=np.maximum(np.maximum(below, above), 1e-12), zero=np.full_like(low, zero))
 
+    def _gains(self, name: str) -> Numbers | None:
+        """Sum of the squares of the weights that read each channel; None where no layer of the KPU computes with it."""
+        total: Numbers | None = None
+        for reader in self.readers.get(name, []):
+            if not isinstance(reader, ConvStep):
+                continue
+            first = sum(self._channels(other) for other in reader.inputs[: reader.inputs.index(name)])
+            copied = copied_channels(reader.op)
+            if copied is None:
+                found = input_gains(reader.op, first, self._channels(name))
+            else:
+                behind = self._gains(reader.output)
+                if behind is None:
+                    continue
+                found = np.zeros(self._channels(name))
+                inside = (copied >= first) & (copied < first + found.size)
+                np.add.at(found, copied[inside] - first, behind[inside])
+            total = found if total is None else total + found
+        return total
+
     def _is_last(self, name: str) -> bool:
         """Whether no layer of the KPU reads a map, nor a part of it, nor what it is part of."""
         for reader in self.readers.get(name, ()):
@@ -203,15 +231,24 @@ class _Choice:
             return self.ranges[step.output]
         whole = self.graph.shapes[step.node.output] if step.tiled else self.program.buffers[step.output].shape
         op, pixels = step.op, elements(whole[1:])
-        one_pixel = pixels == 1
+        alike = pixels == 1 or self._mixes_channels(step.output)
+        shared = alike or (op.slopes is None and not curves.is_homogeneous(op.curve))
         seen, own_zeros = result_statistics(step, self.statistics), self._has_own_zeros(step)
-        low, high = reach(seen, op.curve, pixels=pixels, around_mean=own_zeros, last=self._is_last(step.output))
+        low, high = reach(
+            seen,
+            op.curve,
+            pixels=pixels,
+            sharing=seen.channels if shared else 1,
+            around_mean=own_zeros,
+            last=self._is_last(step.output),
+            gains=self._gains(step.output),
+        )
         if not own_zeros:
             low, high = np.minimum(low, 0), np.maximum(high, 0)
-        if one_pixel or self._mixes_channels(step.output):
+        if alike:
             # a scale per pixel gains little, and CHANNELWISE_DEQUANTIZE costs 8 bytes each
             low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
-        elif op.slopes is None and not curves.is_homogeneous(op.curve):
+        elif shared:
             low, high = _in_two_groups(low, high)
         high = np.maximum(high, low + 1e-6 * max(float((high - low).max()), 1e-6))
         self.ranges[step.output] = low, high
@@ -309,7 +346,9 @@ class _Choice:
             sources = dict.fromkeys(maker.source for maker in makers)
             if sources and all(source in self.scales for source in sources):
                 fine = self._joined(tuple(sources))
-                _, most = reach(self.statistics[name], curves.IDENTITY, pixels=1, around_mean=False, last=False)
+                _, most = reach(
+                    self.statistics[name], curves.IDENTITY, pixels=1, sharing=1, around_mean=False, last=False
+                )
                 factor = float(np.clip((most / fine.step + fine.zero).max(), 1.0, 255.0)) / 255
                 return Scale(step=fine.step * factor, zero=fine.zero / factor)
         seen = self.statistics[name]
