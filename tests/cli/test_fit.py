@@ -67,7 +67,7 @@ def test_pictures_and_pages_are_written(models: Path, tmp_path: Path) -> None:
         (["--firmware", "minimun"], "Did you mean minimum?"),
         (["--gc-heap", "lots"], "'lots' is no size"),
         (["--camera", "huge"], "'huge' is no picture size"),
-        (["--needs", "wheels"], "'wheels' is no feature"),
+        (["--needs", "wheels"], "'wheels'"),
         (["--firmware", "nothing.bin"], "does not exist"),
     ],
 )
