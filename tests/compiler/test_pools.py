@@ -97,3 +97,18 @@ def test_a_stride_that_keeps_the_lower_right_is_exact_whatever_it_is_made_of(cha
     net.conv(6, stride=2, padding=BEHIND)
     net.add(Curve(kind="silu"))
     assert decibels(net.graph())[0] > 30
+
+
+def test_a_depthwise_layer_has_the_kernel_that_boards_are_known_to_have() -> None:
+    net = Net((3, 16, 16))
+    first = net.conv(8)
+    net.add(Curve(kind="silu"))
+    net.add(Concat(), first, net.last)
+    net.channels = 16
+    net.add(MaxPool(kernel=(2, 2), stride=(2, 2)))
+    graph = net.graph()
+    raw = np.random.default_rng(1).integers(0, 256, (2, *graph.input_shape)).astype(np.uint8)
+    deep = [layer for layer in compiled(graph, raw).layers if isinstance(layer, Conv) and layer.registers.depthwise]
+    assert deep
+    assert {layer.registers.kernel_size for layer in deep} == {3}
+    assert decibels(graph)[0] > 30
