@@ -24,11 +24,13 @@ from k210kit.compiler.ops import (
     Pad,
     Padding,
     PRelu,
+    Softmax,
 )
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pipeline import Normalisation, lowered, normalised, refined
 from k210kit.compiler.quantize.calibrate import calibrate
 from k210kit.compiler.quantize.search import quantize
+from k210kit.compiler.refusals import LayerRefused
 from k210kit.kmodel import Kmodel, read_kmodel
 from k210kit.simulator import Machine
 
@@ -318,3 +320,38 @@ def test_a_depthwise_layer_reads_maps_that_do_not_fill_their_lines(size: int) ->
     net.channels = 8
     net.conv(0, groups=8)
     assert decibels(net.graph())[0] > 24
+
+
+def test_a_prelu_behind_a_dense_layer_runs_on_the_kpu() -> None:
+    net = Net((3, 8, 8))
+    net.conv(8)
+    net.add(RELU)
+    net.add(Gather(index=np.arange(512), shape=(512,)))
+    weights = net.rng.normal(size=(12, 512)).astype(np.float32) / 16
+    net.add(Dense(weights=weights, bias=np.zeros(12, np.float32)))
+    net.add(PRelu(slopes=np.linspace(0, 0.5, 12).astype(np.float32)))
+    assert decibels(net.graph())[0] > 20  # of one pixel, whose range is guessed wide
+
+
+def rows_of_softmax(channels: int, length: int) -> Graph:
+    net = Net((3, 8, 8))
+    net.conv(channels)
+    index = np.arange(channels * 64).reshape(channels // length, length, 64).transpose(2, 0, 1).reshape(-1)
+    net.add(Gather(index=index, shape=(index.size,)))
+    net.add(Softmax(length=length))
+    return net.graph()
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_softmax_over_two_channels_is_a_sigmoid_on_the_kpu(channels: int) -> None:
+    graph = rows_of_softmax(channels, 2)
+    low, _ = lowered(graph)
+    assert not any(isinstance(node.op, Softmax) for node in low.nodes)
+    batch = np.random.default_rng(2).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    assert np.abs(evaluate.outputs(graph, batch)[0] - evaluate.outputs(low, batch)[0]).max() < 1e-5
+    assert decibels(graph)[0] > 30
+
+
+def test_many_rows_of_softmax_are_refused_with_their_number() -> None:
+    with pytest.raises(LayerRefused, match="it has 64 rows of 3; one layer each, and MaixPy's stack ends at 36"):
+        lowered(rows_of_softmax(3, 3))

@@ -64,16 +64,4 @@ def _frontier(graph: Graph, bad: set[str]) -> tuple[str, ...]:
             waiting += maker.inputs
         else:
             found.add(name)
-    inner = {name for node in _before(graph, found) for name in node.inputs}
-    ends_only = [node.output for node in graph.nodes if node.output in found - inner]
-    return tuple(ends_only)
-
-
-def _before(graph: Graph, ends: set[str]) -> list[Node]:
-    """The nodes that some of `ends` need."""
-    wanted, kept = set(ends), []
-    for node in reversed(graph.nodes):
-        if node.output in wanted:
-            kept.append(node)
-            wanted.update(node.inputs)
-    return kept
+    return tuple(node.output for node in graph.nodes if node.output in found)

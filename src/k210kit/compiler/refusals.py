@@ -151,6 +151,10 @@ REFUSALS: dict[str, Refusal] = {
         taken="softmax over one axis, of beta 1",
         instead="beta 1, and the last axis in Keras",
     ),
+    "rows of softmax": Refusal(
+        taken="one layer each, and MaixPy's stack ends at 36 of the CPU in a row; rows of two are a sigmoid on the KPU",
+        instead=f"sigmoid, {_CUT}",
+    ),
     "integers": Refusal(
         taken="computed values stay floats",
         instead=f"floats to the end, {_CUT}",

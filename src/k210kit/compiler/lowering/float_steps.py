@@ -151,11 +151,16 @@ def _mean_by_parts(values: Values, node: Node, target: str) -> str:
     return target
 
 
+_MOST_ROWS = 24  # of softmax: with what stands around them, MaixPy's stack ends at 36 layers of the CPU
+
+
 def _vector(values: Values, node: Node) -> None:
     op, size = node.op, elements(values.graph.shapes[node.output])
     source = values.need_floats(node.inputs[0])
     target = values.buffer(f"{node.output}/floats", "floats", values.graph.shapes[node.output])
     length = op.length if isinstance(op, ops.Softmax) else size
+    if size // length > _MOST_ROWS:
+        raise LayerRefused(node, "rows of softmax", f"it has {size // length:,} rows of {length}")
     names: dict[type[ops.Op], VectorKind] = {
         ops.Softmax: "softmax",
         ops.L2Normalize: "l2",

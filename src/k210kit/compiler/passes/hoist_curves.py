@@ -34,7 +34,9 @@ def _once(graph: Graph) -> Graph | None:
         before = graph.makers.get(node.inputs[0])
         if before is None or not isinstance(before.op, Concat | Gather) or not _alone(graph, before.output):
             continue
-        if isinstance(before.op, Gather) and (isinstance(node.op, PRelu) or len(graph.input_shape) != 3):
+        if isinstance(before.op, Gather) and len(graph.input_shape) != 3:
+            continue
+        if isinstance(before.op, Gather) and isinstance(node.op, PRelu) and not _flattens_pixels(before, graph):
             continue
         if any(not isinstance(graph.shapes[name], tuple) or name == graph.input for name in before.inputs):
             continue
@@ -44,6 +46,13 @@ def _once(graph: Graph) -> Graph | None:
         rest = [n for n in graph.nodes[:place] if n is not before]
         return graph.with_nodes([*rest, *above, below, *graph.nodes[place + 1 :]])
     return None
+
+
+def _flattens_pixels(node: Node, graph: Graph) -> bool:
+    """Whether (channels, 1, 1) becomes (channels,), so that slopes stay with their numbers."""
+    op, shape = node.op, graph.shapes[node.inputs[0]]
+    assert isinstance(op, Gather)
+    return len(node.inputs) == 1 and shape[1:] == (1, 1) and np.array_equal(op.index, np.arange(shape[0]))
 
 
 def _alone(graph: Graph, name: str) -> bool:

@@ -20,6 +20,7 @@ from k210kit.compiler.passes.means import means
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.merge_sums import merge_sums
 from k210kit.compiler.passes.pick_by_shift import pick_by_shift
+from k210kit.compiler.passes.softmax_of_two import softmax_of_two
 from k210kit.compiler.passes.split_wide import split_wide
 from k210kit.compiler.passes.transposed import transposed
 from k210kit.compiler.passes.whole_map_convs import whole_map_convs
@@ -36,6 +37,7 @@ PREPARING: tuple[Pass, ...] = (
     merge_gathers,
     dense_to_conv,
     merge_gathers,
+    softmax_of_two,
     means,
     hoist_curves,
     gathers_to_convs,
