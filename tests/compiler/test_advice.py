@@ -123,3 +123,13 @@ def test_a_kmodel_that_maixpy_cannot_load_is_told_with_its_largest_layer() -> No
     (told,) = [text for text in warned(net.graph())[0] if text.startswith("The kmodel has")]
     assert "kpu.load takes 6,291,456 at most, kpu.load_flash can run it from flash" in told
     assert "are of Conv 'v2'. Use fewer channels there" in told
+
+
+def test_more_layers_of_the_cpu_than_maixpys_stack_holds_are_told() -> None:
+    net = Net((3, 8, 8))
+    names = []
+    for _ in range(40):
+        net.channels, net.last = 3, "picture"
+        names.append(net.conv(2, kernel=1))
+    (told,) = [text for text in warned(net.graph(*names))[0] if "follow each other" in text]
+    assert told.startswith("40 layers of the CPU follow each other, up to Conv 'v39'; MaixPy's stack ends at 36")

@@ -33,6 +33,7 @@ from k210kit.compiler.program import (
     VectorStep,
 )
 from k210kit.hardware import FLASH_BYTES, GENERAL_MEMORY_BYTES
+from k210kit.kmodel import layers
 from k210kit.timing import CPU_HZ, InferenceTime, cpu_cycles
 
 __all__ = ["CPU_SHARE", "MAIN_MEMORY_BYTES", "SMALLEST_SIDE", "advice", "owner_on_cpu"]
@@ -42,6 +43,7 @@ MAIN_MEMORY_BYTES = 200_000
 SMALLEST_SIDE = 4  # pixels: nncase gives the KPU no smaller input, in any version, and no public model has one
 _NOTABLE_SHARE, _NOTABLE_MILLISECONDS = 0.05, 0.5
 _MOST = 4
+_MOST_IN_A_ROW = 36
 
 _KIND_CURES = {
     "mul": "Leave squeeze and excite out; a wider layer costs less than the product.",
@@ -93,6 +95,7 @@ def advice(program: Program, placement: Placement, emitted: Emitted, time: Infer
         *_of_time(program, emitted, time),
         *_of_memory(program, placement, emitted),
         *_of_size(emitted),
+        *_of_stack(emitted),
         *_of_small_maps(program),
     )
 
@@ -179,6 +182,21 @@ def _of_size(emitted: Emitted) -> Iterator[str]:
         f"The kmodel has {size:,} bytes; kpu.load takes {GENERAL_MEMORY_BYTES:,} at most, {fits}. Most of them, "
         f"{sizes[largest]:,}, are of {largest}. Use fewer channels there; a layer with groups is stored as a dense one."
     )
+
+
+def _of_stack(emitted: Emitted) -> Iterator[str]:
+    """MaixPy calls each layer of the CPU from the one before: 2,040 bytes of stack, 896 more for each, of 32 KiB."""
+    longest = run = 0
+    last = emitted.steps[0] if emitted.steps else None
+    for layer, step in zip(emitted.kmodel.layers, emitted.steps, strict=True):
+        run = 0 if isinstance(layer, layers.Conv) else run + 1
+        if run > longest:
+            longest, last = run, step
+    if longest > _MOST_IN_A_ROW and last is not None:
+        yield (
+            f"{longest} layers of the CPU follow each other, up to {last.node}; MaixPy's stack ends at "
+            f"{_MOST_IN_A_ROW}, and the board hangs or restarts. Use fewer outputs, and no reshaping before them."
+        )
 
 
 def _of_small_maps(program: Program) -> Iterator[str]:
