@@ -14,7 +14,7 @@ A message says what happened, the value received, what was expected, and what to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,7 @@ __all__ = [
     "UnsupportedError",
     "in_file",
     "missing_file",
+    "unknown",
 ]
 
 
@@ -102,6 +103,17 @@ class RefusedError(KitError):
 def missing_file(path: Path) -> FileError:
     """The one wording for a file that is not there."""
     return FileError(f"{path} does not exist. Check the name, or give the full path.")
+
+
+def unknown(what: str, name: str, known: Iterable[str], more: str = "") -> InputError:
+    """The one wording for a name that is not among those that are known; `more` is a sentence for the end."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    cases = {one.lower(): one for one in names}
+    near = get_close_matches(name.lower(), list(cases), n=1, cutoff=0.6)
+    hint = f" Did you mean {cases[near[0]]}?" if near else ""
+    return InputError(f"There is no {what} {name!r}.{hint} Known: {', '.join(names)}.{more and ' ' + more}")
 
 
 @contextmanager

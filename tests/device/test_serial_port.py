@@ -81,5 +81,5 @@ def test_boards_are_found_by_name_and_by_usb_chip() -> None:
     assert board("UNITV").title == "M5Stack UnitV"
     assert {one.name for one in guess(0x1A86, 0x7523)} >= {"dan", "bit"}
     assert guess(None, None) == BOARDS
-    with pytest.raises(InputError, match=r"There is no board 'esp32'. Known are: unitv, stickv"):
+    with pytest.raises(InputError, match=r"There is no board 'esp32'. Known: unitv, stickv"):
         board("esp32")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from k210kit.errors import InputError
+from k210kit.errors import unknown
 
 __all__ = ["BOARDS", "SEQUENCES", "Board", "Step", "Wiring", "board", "guess"]
 
@@ -163,8 +163,7 @@ def board(name: str) -> Board:
     for one in BOARDS:
         if one.name.lower() == name.lower():
             return one
-    names = ", ".join(one.name for one in BOARDS)
-    raise InputError(f"There is no board {name!r}. Known are: {names}. Without --board all are tried.")
+    raise unknown("board", name, (one.name for one in BOARDS), "Without --board all are tried.")
 
 
 def guess(vendor: int | None, product: int | None) -> tuple[Board, ...]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 
-from k210kit.errors import InputError
+from k210kit.errors import InputError, unknown
 from k210kit.firmware.heap import HEADER, SystemHeap
 from k210kit.firmware.options import OPTIONS
 from k210kit.firmware.sizes import Size, heap_start_of, predict
@@ -173,16 +172,11 @@ def catalogue() -> tuple[Firmware, ...]:
 
 def find(name: str) -> Firmware:
     """The build of that name; an unknown one is an `InputError` that says what comes near."""
-    names = [row.name for row in catalogue()]
     wanted = name.strip().lower().replace("-", "_").removeprefix("maixpy_").removesuffix("_support")
     for row in catalogue():
         if row.name == wanted:
             return row
-    near = get_close_matches(wanted, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise InputError(
-        f"There is no firmware {name!r} in the catalogue, and no such file.{hint} Known: {', '.join(names)}."
-    )
+    raise unknown("firmware or file", name, (row.name for row in catalogue()))
 
 
 def from_settings(name: str, title: str, settings: Mapping[str, str]) -> Firmware:
@@ -201,9 +195,7 @@ def parse_needs(text: str) -> frozenset[str]:
     """Feature words from "thread, WS2812,kmodel-v4"; an unknown one is an `InputError`."""
     words = frozenset(word.strip().lower().lstrip("_").replace("-", "_") for word in text.split(",") if word.strip())
     for word in sorted(words - set(FEATURES)):
-        near = get_close_matches(word, FEATURES, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise InputError(f"{word!r} is no feature of a firmware.{hint} Known: {', '.join(sorted(FEATURES))}.")
+        raise unknown("feature", word, sorted(FEATURES))
     return words
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from k210kit.errors import InputError
+from k210kit.errors import InputError, unknown
 from k210kit.firmware.options import OPTIONS, PREFIX, option
 from k210kit.firmware.variants import VARIANTS, settings_of
 
@@ -55,10 +55,7 @@ def preset_settings(name: str) -> dict[str, str]:
     for variant in VARIANTS:
         if variant.name == wanted:
             return settings_of(variant)
-    names = [variant.name for variant in VARIANTS]
-    near = get_close_matches(wanted, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise InputError(f"There is no preset {name!r}.{hint} Known: {', '.join(names)}.")
+    raise unknown("preset", name, (variant.name for variant in VARIANTS))
 
 
 def answered(answers: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from k210kit.errors import InputError, KitError
+from k210kit.errors import KitError, unknown
 from k210kit.firmware import Firmware, catalogue, resolve
 from k210kit.kmodel import Kmodel
 from k210kit.planner import Fit, Setup, fit, frame_size
@@ -53,7 +53,7 @@ def camera_named(name: str) -> Camera:
     for camera in CAMERAS:
         if camera.name == name:
             return camera
-    raise InputError(f"There is no board {name!r} here. Choose one of: {', '.join(c.name for c in CAMERAS)}.")
+    raise unknown("board", name, (camera.name for camera in CAMERAS))
 
 
 @dataclass(frozen=True, kw_only=True)

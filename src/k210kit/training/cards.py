@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from k210kit.errors import InputError
+from k210kit.errors import InputError, unknown
 from k210kit.files import write_whole
 
 from .datasets import Task
@@ -104,7 +104,7 @@ def _symbol(draw: ImageDraw.ImageDraw, label: str, side: int, ink: Any, paper: A
     elif label == "stairs":
         polygon((0.2, 0.8), (0.2, 0.6), (0.4, 0.6), (0.4, 0.4), (0.6, 0.4), (0.6, 0.2), (0.8, 0.2), (0.8, 0.8))
     else:
-        raise InputError(f"There is no card {label!r}. Known: {', '.join(DECKS['all'])}.")
+        raise unknown("card", label, DECKS["all"])
 
 
 def draw_scene(
@@ -296,9 +296,9 @@ def write_cards(
     if not all(32 <= side <= 4096 for side in size):
         raise InputError(f"The size {size[0]}x{size[1]} is out of reach; 32x32 to 4096x4096 can be drawn.")
     labels = labels or DECKS[deck]
-    unknown = [label for label in labels if label not in DECKS[deck]]
-    if unknown:
-        raise InputError(f"There is no card {unknown[0]!r} among the {deck}: {', '.join(DECKS[deck])}.")
+    for label in labels:
+        if label not in DECKS[deck]:
+            raise unknown(f"card of the {deck}", label, DECKS[deck])
     written: list[Path] = []
     for number in range(count):
         for path, data in _files(number, folder, task, labels, size, seed, near):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from k210kit.errors import InputError
+from k210kit.errors import InputError, unknown
 
 from .foreign import foreign_export, tell_unread_pictures
 from .records import Dataset, Findings, Part, Picture, Task, tidy_label
@@ -75,7 +75,7 @@ def read_dataset(path: Path, *, task: Task | None = None, form_name: str | None 
     findings = Findings()
     store = open_store(path, findings)
     if form_name is not None and form_name not in FORMS:
-        raise InputError(f"There is no data set form {form_name!r}. Known: {', '.join(FORMS)}.")
+        raise unknown("data set form", form_name, FORMS)
     known = [FORMS[form_name]] if form_name else [FORMS[n] for n in _ORDER if FORMS[n].recognises(store)]
     if (not known or known[0].name == "folders") and (foreign := foreign_export(store)):
         raise InputError(f"{path}: {foreign}")
