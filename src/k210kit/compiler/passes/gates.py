@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from k210kit.compiler.graph import Graph, Node, Shape, elements
 from k210kit.compiler.ops import Add, Concat, Conv, Curve, Floats, Gather, Masked, Mul, Op, PRelu, Resize, Seen
 from k210kit.compiler.passes.falling_slopes import is_falling, split_channels, summed, with_both_signs
-from k210kit.hardware import MOST_CHANNELS
+from k210kit.hardware import KPU_LINES, MOST_CHANNELS
+from k210kit.kmodel import memory
 
 __all__ = ["lower_gates"]
 
@@ -104,7 +105,10 @@ class _Gating:
             self.sums[name].matrix.shape[1] if name in self.sums else self.graph.shapes[name][0] for name in node.inputs
         )
         dense = all(isinstance(reader.op, Conv) and reader.op.groups == 1 for reader in readers)
-        waits = node.output not in self.graph.output_values and dense and width <= MOST_CHANNELS
+        shape = self.graph.shapes[node.output]
+        lines = memory.lines(shape[2], shape[1], width)
+        small = width <= MOST_CHANNELS and lines <= KPU_LINES // 4
+        waits = node.output not in self.graph.output_values and dense and small
         return waits and any(name in self.sums for name in node.inputs)
 
     def _join(self, node: Node) -> None:

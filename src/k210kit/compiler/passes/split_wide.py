@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from k210kit.compiler.graph import Graph, Node
+from k210kit.compiler.graph import Graph, Node, Shape
 from k210kit.compiler.ops import (
     Add,
     AveragePool,
@@ -37,10 +37,12 @@ from k210kit.compiler.ops import (
     Sub,
 )
 from k210kit.compiler.passes.fit_convolutions import LARGE_DEPTHWISE_PART, MOST_LARGE_DEPTHWISE, is_large
-from k210kit.hardware import MOST_CHANNELS
+from k210kit.hardware import KPU_LINE_BYTES, KPU_MEMORY_BYTES, MOST_CHANNELS
+from k210kit.kmodel import memory
 
 __all__ = ["split_wide"]
 
+_SQUARE_BYTES = KPU_MEMORY_BYTES // 4
 _MOST_IN_A_SUM = MOST_CHANNELS // 2
 _MOST: dict[type[Op], int] = {Add: _MOST_IN_A_SUM, Sub: _MOST_IN_A_SUM, Mul: 64, Masked: 500, Bilinear: 128}
 _ALONE = (Curve, PRelu, MaxPool, AveragePool, Resize, Bilinear, Masked, GlobalAveragePool, GlobalMaxPool)
@@ -95,12 +97,16 @@ def _limits(graph: Graph) -> dict[str, int]:
     most: dict[str, int] = {}
     for node in linked:
         if len(set(node.inputs)) == len(node.inputs):
-            name, limit = root(node.output), _most(node.op)
+            name, limit = root(node.output), _most(node.op, graph.shapes[node.output])
             most[name] = min(most.get(name, limit), limit)
     return {name: most.get(root(name), MOST_CHANNELS) for name in graph.shapes}
 
 
-def _most(op: Op) -> int:
+def _most(op: Op, shape: Shape) -> int:
+    """How many channels an operation takes at once; a product becomes squares of four times as many."""
+    if isinstance(op, Mul) and len(shape) == 3:
+        of_one = memory.lines(shape[2], shape[1], 4) * KPU_LINE_BYTES // 4
+        return max(4, min(_MOST[Mul], _SQUARE_BYTES // (4 * of_one) // 4 * 4))
     if isinstance(op, Conv) and is_large(op) and len(op.weights) <= MOST_LARGE_DEPTHWISE:
         return LARGE_DEPTHWISE_PART
     return _MOST.get(type(op), MOST_CHANNELS)
