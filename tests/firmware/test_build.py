@@ -36,6 +36,9 @@ PROJECT = """\
         shutil.rmtree("build/config", ignore_errors=True)
         pathlib.Path(".flash.conf.json").unlink(missing_ok=True)
         sys.exit(0)
+    if asked.cmd == "distclean":
+        shutil.rmtree("build")
+        sys.exit(0)
     print("build now")
     if os.path.exists("fails.txt"):
         print(open("fails.txt").read())
@@ -118,15 +121,31 @@ def test_a_second_build_with_other_options_does_not_keep_the_old_ones(job: Job) 
     other = changed(preset_settings("minimum"), ["SENSOR_FREQ=12000000"])
     job.configuration.write_text(configuration_text(other, "another"))
     made = build_firmware(job)
-    assert calls(job) == ["build", "clean_conf", "rebuild"]
+    assert calls(job) == ["build", "distclean", "build"]
     assert made.image.sensor_hz == 12_000_000
     assert made.image.features["ide"] is False
+    assert (project(job) / ".flash.conf.json").read_text() == "{}"
+
+
+def test_the_same_configuration_again_keeps_what_is_compiled(job: Job) -> None:
+    build_firmware(job)
+    assert job.output is not None
+    job.output.unlink()
+    (project(job) / ".flash.conf.json").write_text("{}")
+    build_firmware(job)
+    assert calls(job) == ["build", "clean_conf", "rebuild"]
     assert (project(job) / ".flash.conf.json").read_text() == "{}"  # the user's; clean_conf deletes it
+
+
+def test_a_folder_in_which_no_configuration_was_resolved_is_begun_anew(job: Job) -> None:
+    (project(job) / "build").mkdir()
+    build_firmware(job)
+    assert calls(job) == ["distclean", "build"]
 
 
 def test_a_configuration_that_was_not_used_is_found_out(job: Job) -> None:
     script = project(job) / "project.py"
-    script.write_text(script.read_text().replace('shutil.rmtree("build/config", ignore_errors=True)', "pass"))
+    script.write_text(script.read_text().replace('shutil.rmtree("build")', "pass"))
     build_firmware(job)
     assert job.output is not None
     job.output.unlink()

@@ -4,7 +4,7 @@ A sum of costs. What pairs of public images tell apart is solved from them: mini
 openmv_kmodel_v4_with_ide of v0.6.2-84, minimum_with_kmodel_v4 of -72, minimum_speech_with_ide of -83, minimum and
 m5stickv of v0.6.0 (from which v0.6.2-84 has grown by 10,816 bytes, as three other variants show), and the build of
 736,192 bytes with `_thread` and `ws2812`. Smaller options were built with and without, by GCC 12.2. Two images
-that were not used come out within 0.4 %: the UnitV custom build and Lilygo's T-Watch.
+that were not used come out within 0.7 %: the UnitV custom build and Lilygo's T-Watch.
 """
 
 from __future__ import annotations
