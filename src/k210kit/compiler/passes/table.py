@@ -20,6 +20,7 @@ from k210kit.compiler.passes.means import means
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.merge_sums import merge_sums
 from k210kit.compiler.passes.pick_by_shift import pick_by_shift
+from k210kit.compiler.passes.sink_windows import sink_windows
 from k210kit.compiler.passes.softmax_of_two import softmax_of_two
 from k210kit.compiler.passes.split_wide import split_wide
 from k210kit.compiler.passes.transposed import transposed
@@ -50,10 +51,12 @@ PREPARING: tuple[Pass, ...] = (
 FINISHING: tuple[Pass, ...] = (
     lower_gates,
     fit_convolutions,
+    hoist_curves,
     max_pools,
     hoist_curves,
     fuse_layers,
     merge_sums,
+    sink_windows,
     pick_by_shift,
     merge_gathers,
 )
