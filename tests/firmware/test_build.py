@@ -174,6 +174,7 @@ def test_a_build_that_calls_itself_is_refused(job: Job) -> None:
         ("Compatibility with CMake < 3.5 has been removed from CMake.", "CMAKE_POLICY_VERSION_MINIMUM"),
         ("config file path error:/nowhere", "full path"),
         ("fatal error: py/runtime.h: No such file or directory", "git submodule update"),
+        ("components/micropython/CMakeLists.txt: core/lib/mbedtls/include not found!", "perhaps one inside another"),
         # the rest as GCC 12.2 of Debian printed them on MaixPy-v1 d8901fd22
         ("riscv64-unknown-elf/bin/ld: cannot find crt0.o: No such file or directory", "comes without crt0.o"),
         ("riscv64-unknown-elf/bin/ld: cannot find -lstdc++: No such file or directory", "comes without -lstdc++"),

@@ -36,7 +36,7 @@ __all__ = ["Built", "Job", "Ready", "build_firmware", "prepare"]
 
 VENDOR_COMPILER = "8.2.0"
 _PERCENT = re.compile(r"^\[\s*(\d+)%\]\s*(.*)")
-_TELLING = re.compile(r"error|undefined reference|cannot find|overflowed|multiple definition", re.IGNORECASE)
+_TELLING = re.compile(r"error|undefined reference|cannot find|not found|overflowed|multiple definition", re.IGNORECASE)
 _KEPT_LINES = 400
 _SHOWN_LINES = 12
 _FLASH_SETTINGS = ".flash.conf.json"  # of the user; clean_conf would delete it

@@ -95,6 +95,11 @@ FAILURES: tuple[Failure, ...] = (
         pattern=r"fatal error: ((?:py|lvgl|ulab|spiffs|lib)/?[\w./-]*\.h): No such file",
         meaning="{0} belongs to a submodule that is missing. In the checkout: git submodule update --init --recursive",
     ),
+    Failure(
+        pattern=r"CMakeLists\.txt:\s+(\S+) not found!",
+        meaning="The folder {0} belongs to a submodule that is missing, perhaps one inside another. In the checkout: "
+        "git submodule update --init --recursive",
+    ),
     Failure(pattern=r"No space left on device", meaning="The disk is full."),
     Failure(pattern=r"Permission denied", meaning="A file may not be written or run by you; see the lines above."),
     Failure(
