@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from k210kit.errors import FormatError
+from k210kit.errors import FormatError, InputError
 from k210kit.firmware import FEATURES, find, named_otherwise, read_image, resolve
 from k210kit.firmware.image import _MARKS
 from tests.firmware.images import MEMSET_THAT_CALLS_ITSELF, STRLEN_THAT_CALLS_ITSELF, constant, image
@@ -84,6 +85,15 @@ def test_what_os_uname_gives_is_read(uname: tuple[str, str, str], system: str, v
         assert made.unknown == (
             f"It is {system}, but not MaixPy: its features, its free memory and what kmodels it loads are unknown.",
         )
+
+
+def test_a_plan_for_another_micropython_is_refused_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "canmv.bin"
+    file.write_bytes(image(uname=("CanMV_Board with kendryte-k210", "v1.0.5-4-g42c54b5 on 2024-04-11", "1.0.7")))
+    with pytest.raises(
+        InputError, match=r"holds CanMV v1.0.5-4-g42c54b5, not MaixPy: what memory it leaves is unknown"
+    ):
+        resolve(file)
 
 
 def test_a_program_whose_first_jump_has_four_bytes_is_one() -> None:

@@ -32,8 +32,9 @@ def resolve(name_or_path: str | Path) -> Firmware:
         with in_file(path):
             image = read_image(data)
         if not image.is_maixpy:
+            what = f"{image.system} {image.version}" if image.system else "a K210 program without a MicroPython version"
             raise InputError(
-                f"{path} is a K210 program, but not MaixPy: it holds no MicroPython version text. "
+                f"{path} holds {what}, not MaixPy: what memory it leaves is unknown. "
                 "Give a MaixPy .bin, a .mk configuration, or a name of `k210kit firmware list`."
             )
         return image.firmware(path.stem)
