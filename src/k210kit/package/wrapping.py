@@ -11,7 +11,7 @@ import hashlib
 from typing import Literal
 
 from k210kit.errors import FormatError
-from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES, PROGRAM_MARK, PROGRAM_MARK_PLACES
+from k210kit.hardware import PROGRAM_DIGEST_BYTES, PROGRAM_HEAD_BYTES
 
 __all__ = ["WRAPPING_BYTES", "IoMode", "is_wrapped", "program_doubt", "unwrap", "wrap"]
 
@@ -41,6 +41,12 @@ def unwrap(data: bytes) -> bytes:
     return data[PROGRAM_HEAD_BYTES : PROGRAM_HEAD_BYTES + int.from_bytes(data[1:PROGRAM_HEAD_BYTES], "little")]
 
 
+def _begins_with_a_jump(program: bytes) -> bool:
+    """Whether the first instruction is `c.j` or `jal x0`, as in the SDK's start code and in every other loader seen."""
+    first = int.from_bytes(program[:4], "little")
+    return first & 0xE003 == 0xA001 or first & 0xFFF == 0x06F
+
+
 def program_doubt(name: str, data: bytes) -> str:
     """What will surprise about `data` at flash address 0; empty if it looks like a program that the boot ROM starts."""
     if not is_wrapped(data):
@@ -48,6 +54,6 @@ def program_doubt(name: str, data: bytes) -> str:
             f"{name!r} goes to address 0, but the boot ROM will not start it: length and SHA-256 are missing. "
             "In a kfpkg, set sha256Prefix to true for a program."
         )
-    if not any(unwrap(data).startswith(PROGRAM_MARK, place) for place in PROGRAM_MARK_PLACES):
+    if not _begins_with_a_jump(unwrap(data)):
         return f"{name!r} does not begin as K210 programs do; is it a .bin for this chip?"
     return ""
