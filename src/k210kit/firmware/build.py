@@ -4,7 +4,7 @@ The checkout's project.py does the work. What is added: everything is looked for
 a build folder that was used before are avoided; what was built is compared with what was asked for.
 
 By experiment a plain `build` silently keeps the old options. `clean_conf` with `rebuild --config_file` takes the new
-ones, but keeps names of modules that are gone: 2,304 bytes more. So another configuration begins with `distclean`, and
+ones, but keeps names of modules that are gone: 2,048 bytes more. So another configuration begins with `distclean`, and
 the same one goes on with `clean_conf` and `rebuild`.
 """
 
