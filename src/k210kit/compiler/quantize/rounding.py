@@ -10,12 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["rounded_dense", "rounded_depthwise"]
+__all__ = ["inverse_factor", "rounded_dense", "rounded_depthwise"]
 
 Numbers = NDArray[np.float64]
+Floating = NDArray[np.floating]
 _DAMPING = 0.01  # of the mean of the diagonal
 _TRIES = 8  # tenfold more damping each time
 _BLOCK = 64
+_SMALL, _WIDE = 64, 200  # sides of a triangle that is inverted as it is, and of one in single precision
 _LOWEST, _HIGHEST = -128, 127
 
 
@@ -50,17 +52,39 @@ def rounded_depthwise(wanted: Numbers, covariance: Numbers) -> Numbers:
     return codes
 
 
-def _factor(covariance: Numbers) -> Numbers:
-    """The upper triangle U of the inverse, inverse = U' U, of the damped covariance; leading axes are kept."""
+def inverse_factor(covariance: Floating, damping: Floating) -> Floating:
+    """The upper triangle U with U' U the inverse of covariance + damping on the diagonal; leading axes are kept.
+
+    damping: for each matrix, [..., 1, 1], positive. Where rounding has made a vanishing direction negative, it grows.
+    """
     size = covariance.shape[-1]
-    mean = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None] / size
-    damping = np.maximum(_DAMPING * mean, 1e-6)
+    if size > _WIDE:  # the damping holds what single precision loses
+        covariance, damping = covariance.astype(np.float32), damping.astype(np.float32)
+    eye = np.eye(size, dtype=covariance.dtype)
     for _ in range(_TRIES):
-        damped = covariance + np.eye(size) * damping
-        try:  # from the lower right to the upper left: damped = R R' with R upper triangular, so its inverse is U' U
-            right = np.linalg.cholesky(damped[..., ::-1, ::-1])[..., ::-1, ::-1]
-        except np.linalg.LinAlgError:  # rounding has made a vanishing direction negative
+        try:  # from the lower right to the upper left: R R' with R upper triangular, so the inverse is R^-1' R^-1
+            right = np.linalg.cholesky((covariance + eye * damping)[..., ::-1, ::-1])[..., ::-1, ::-1]
+        except np.linalg.LinAlgError:
             damping = damping * 10
             continue
-        return np.asarray(np.linalg.solve(right, np.broadcast_to(np.eye(size), right.shape)))
-    return np.broadcast_to(np.eye(size), covariance.shape).copy()  # no order in it: each to the nearest
+        return _inverse_upper(right)
+    return np.broadcast_to(eye, covariance.shape) / np.sqrt(damping)  # no order in it
+
+
+def _inverse_upper(right: Floating) -> Floating:
+    """The inverse of upper triangles, by halves: products of matrices in place of substitution, row by row."""
+    size = right.shape[-1]
+    if size <= _SMALL:
+        return np.asarray(np.linalg.solve(right, np.broadcast_to(np.eye(size, dtype=right.dtype), right.shape)))
+    half = size // 2
+    made = np.zeros_like(right)
+    first, last = _inverse_upper(right[..., :half, :half]), _inverse_upper(right[..., half:, half:])
+    made[..., :half, :half], made[..., half:, half:] = first, last
+    made[..., :half, half:] = -first @ (right[..., :half, half:] @ last)
+    return made
+
+
+def _factor(covariance: Numbers) -> Floating:
+    size = covariance.shape[-1]
+    mean = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None] / size
+    return inverse_factor(covariance, np.maximum(_DAMPING * mean, 1e-6))

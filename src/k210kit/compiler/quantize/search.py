@@ -28,7 +28,7 @@ from k210kit.compiler.quantize.integers import (
     layer_integers,
     scaled_weights,
 )
-from k210kit.compiler.quantize.rounding import rounded_dense, rounded_depthwise
+from k210kit.compiler.quantize.rounding import inverse_factor, rounded_dense, rounded_depthwise
 from k210kit.compiler.quantize.scales import Scale, choose_scales, is_copy, result_statistics
 from k210kit.compiler.stages import PICK_LEFT_TOP, KpuConv
 from k210kit.kmodel.arithmetic.threads import own_threads
@@ -40,7 +40,7 @@ Floats = NDArray[np.float32]
 _PICTURES = {"normal": 10, "best": 32}
 _MOST_INPUTS = 2400  # of one output: above it the covariance costs more than it gains
 _MOST_AT_ONCE = 600  # inputs of one output for which the pictures' covariances fit in memory side by side
-_POSITIONS = 800  # of each picture, for the covariance
+_POSITIONS = 600  # of each picture, for the covariance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -290,12 +290,10 @@ class _Observed:
         size = self.covariance.shape[-1]
         diagonal = np.trace(self.covariance, axis1=-2, axis2=-1)[..., None, None] / size
         ridge = np.maximum(diagonal, 1e-6) * (_RIDGE + _RIDGE_PER_INPUT * size / self.count)
-        damped = self.covariance + np.eye(size) * ridge
-        if weights.ndim + 1 == self.covariance.ndim:
-            residual = weights[:, None] @ (self.crossed - self.covariance)
-            return np.asarray(weights + np.linalg.solve(damped, residual.transpose(0, 2, 1))[:, :, 0])
-        residual = weights @ (self.crossed - self.covariance)
-        return np.asarray(weights + np.linalg.solve(damped, residual.T).T)
+        factor = inverse_factor(self.covariance, ridge)
+        rows = weights[:, None] if self.covariance.ndim == 3 else weights  # of a depthwise layer, one row each
+        residual = rows @ (self.crossed - self.covariance)
+        return np.asarray(weights + ((residual @ np.swapaxes(factor, -1, -2)) @ factor).reshape(weights.shape))
 
 
 _NONE = np.zeros((0, 0))
@@ -305,7 +303,7 @@ _RIDGE, _RIDGE_PER_INPUT = 0.003, 4.0
 def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) -> _Observed:
     zero = source.zero.reshape(-1, 1, 1).astype(np.float32)
     inverse = (1 / source.step).reshape(-1, 1, 1).astype(np.float32)
-    sums: list[Any] = [0.0, 0.0, 0.0, 0.0]  # Any: numbers first, then arrays
+    sums: list[NDArray[Any]] = []  # Any: of the precision of the parts; a sum of a few pictures loses nothing in it
     count = 0
 
     def one(pair: tuple[NDArray[np.uint8], Floats]) -> tuple[int, list[NDArray[Any]]]:
@@ -322,10 +320,13 @@ def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) 
     made = evaluate.for_each if at_once else map
     for seen, parts in made(one, zip(x, floats, strict=True)):
         count += seen
-        for k, part in enumerate(parts):
-            sums[k] = sums[k] + part.astype(np.float64)
-    mean, wanted = sums[0] / count, sums[1] / count
-    if not isinstance(sums[2], np.ndarray):  # too many inputs for a covariance
+        if not sums:
+            sums = parts
+            continue
+        for total, part in zip(sums, parts, strict=True):
+            total += part
+    mean, wanted = sums[0].astype(np.float64) / count, sums[1].astype(np.float64) / count
+    if len(sums) == 2:  # too many inputs for a covariance
         return _Observed(mean=mean, wanted_mean=wanted, covariance=_NONE, crossed=_NONE, count=count)
     return _Observed(
         mean=mean,
