@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler import curves
-from k210kit.compiler.graph import Graph, elements
+from k210kit.compiler.graph import Graph, elements, window_of
+from k210kit.compiler.ops import Gather
 from k210kit.compiler.program import (
     AddPaddingStep,
     AveragePoolStep,
@@ -193,7 +194,7 @@ class _Choice:
 
     def _gains(self, name: str) -> Numbers | None:
         """Sum of the squares of the weights that read each channel; None where no layer of the KPU computes with it."""
-        total: Numbers | None = None
+        total = self._gains_of_parts(name)
         for reader in self.readers.get(name, []):
             if not isinstance(reader, ConvStep):
                 continue
@@ -211,10 +212,26 @@ class _Choice:
             total = found if total is None else total + found
         return total
 
+    def _gains_of_parts(self, name: str) -> Numbers | None:
+        """The same of parts that are read, and of what a map is a part of; tiles of one map read it once together."""
+        total: Numbers | None = None
+        for reader in self.readers.get(name, []):
+            behind = self._gains(reader.target) if isinstance(reader, ViewStep | JoinStep) else None
+            if behind is None:
+                continue
+            found = np.zeros(self._channels(name))
+            if isinstance(reader, ViewStep):
+                found[reader.first : reader.first + len(behind)] = behind
+            elif isinstance(reader, JoinStep):
+                (first,) = {piece.first for piece in reader.pieces if piece.buffer == name}
+                found = behind[first : first + len(found)]
+            total = found if total is None else np.maximum(total, found)
+        return total
+
     def _is_last(self, name: str) -> bool:
-        """Whether no layer of the KPU reads a map, nor a part of it, nor what it is part of."""
+        """Whether no layer that the model asks for reads a map, nor a part of it, nor what it is part of."""
         for reader in self.readers.get(name, ()):
-            if isinstance(reader, ConvStep):
+            if isinstance(reader, ConvStep) and not (reader.extra and self._is_last(reader.output)):
                 return False
             if isinstance(reader, ViewStep | JoinStep) and not self._is_last(reader.target):
                 return False
@@ -225,6 +242,18 @@ class _Choice:
         linear = curves.is_linear(step.op.curve) and step.op.slopes is None
         return linear and step.output not in self.padded and not self._mixes_channels(step.output)
 
+    def _seen(self, step: ConvStep) -> Statistics:
+        """Statistics of what a layer makes; of the window of it, if nothing else is read."""
+        name = step.node.output
+        readers = self.graph.readers.get(name, ())
+        if len(readers) == 1 and name not in self.graph.output_values:
+            op = readers[0].op
+            if isinstance(op, Gather) and len(readers[0].inputs) == 1:
+                window = window_of(op.index, self.graph.shapes[name], op.shape)
+                if window is not None and readers[0].output in self.statistics:
+                    return self.statistics[readers[0].output].part(step.first, step.op.out_channels)
+        return result_statistics(step, self.statistics)
+
     def _range(self, step: ConvStep) -> tuple[Numbers, Numbers]:
         """What a layer's bytes shall span, per channel."""
         if step.output in self.ranges:
@@ -233,7 +262,7 @@ class _Choice:
         op, pixels = step.op, elements(whole[1:])
         alike = pixels == 1 or self._mixes_channels(step.output)
         shared = alike or (op.slopes is None and not curves.is_homogeneous(op.curve))
-        seen, own_zeros = result_statistics(step, self.statistics), self._has_own_zeros(step)
+        seen, own_zeros = self._seen(step), self._has_own_zeros(step)
         low, high = reach(
             seen,
             op.curve,
@@ -269,7 +298,7 @@ class _Choice:
     def _mixes_channels(self, name: str) -> bool:
         """Whether the CPU rearranges this map so that channels of ours become parts of one channel."""
         for step in self.readers.get(name, []):
-            if isinstance(step, ViewStep) and self._mixes_channels(step.target):
+            if isinstance(step, ViewStep | JoinStep) and self._mixes_channels(step.target):
                 return True
             if (
                 isinstance(step, ConvStep)
