@@ -40,7 +40,7 @@ def page() -> str:
         hints = typing.get_type_hints(verb, localns=late_names(verb))
         for hint in hints.values():
             _collect(hint, kinds)
-    parts.append("# Types\n")
+    parts.append("## Types\n")
     for kind in sorted(kinds.values(), key=lambda one: str(one.__name__)):
         parts.append(_type(kind))
     parts.append(_errors())
@@ -94,9 +94,9 @@ def _type(kind: Any) -> str:  # Any: a dataclass
         remark = said.get(field.name, "").replace("|", "\\|")
         rows.append(f"| `{field.name}` | `{_plain(field.type).replace('|', chr(92) + '|')}` | {default} | {remark} |")
     table = "\n".join(["| field | type | default | |", "|---|---|---|---|", *rows])
-    return f"## `{kind.__name__}`\n\n{_prose(kind)}\n\n{table}\n"
+    return f"### `{kind.__name__}`\n\n{_prose(kind)}\n\n{table}\n"
 
 
 def _errors() -> str:
     tree = inspect.cleandoc(errors.__doc__ or "").split("\n", 1)[1].strip("\n")
-    return f"# Errors\n\nAll in `k210kit.errors`:\n\n```text\n{tree}\n```\n"
+    return f"## Errors\n\nAll in `k210kit.errors`:\n\n```text\n{tree}\n```\n"
