@@ -66,6 +66,12 @@ def test_names_that_only_a_board_has_say_so(desk: Desk) -> None:
     assert result.not_emulated == {"image.ImageWriter": 1}
 
 
+def test_a_file_does_not_stand_in_for_a_module_of_the_firmware(desk: Desk) -> None:
+    (desk.flash / "nes.py").write_text("x = 1\n")
+    assert "The module nes of MaixPy is not emulated" in desk.fails("import nes", firmware="full")
+    assert desk.prints("import nes\nprint(nes.x)\n", firmware="minimum") == "1\n"
+
+
 def test_modules_that_only_a_board_has_say_so(desk: Desk) -> None:
     assert "The module nes of MaixPy is not emulated" in desk.fails("import nes", firmware="full")
     assert desk.fails("import nes", firmware="minimum") == "ImportError: no module named 'nes'"

@@ -130,6 +130,7 @@ class Interpreter:
                 if not isinstance(inner, ModuleType):
                     raise ImportError(f"no module named '{name}'")
                 return inner
+            refuse_absent(self.board, name)  # what the firmware has built in, no file of that name can replace
             return self._load_file(name)
         self.loaded[name] = made
         return made
@@ -147,7 +148,6 @@ class Interpreter:
                 made.__path__ = [base]
                 self.loaded[name] = made
                 return made
-        refuse_absent(self.board, name)
         raise ImportError(f"no module named '{name}'")
 
     def _is_folder(self, path: str) -> bool:
