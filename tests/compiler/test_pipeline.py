@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -355,3 +357,21 @@ def test_softmax_over_two_channels_is_a_sigmoid_on_the_kpu(channels: int) -> Non
 def test_many_rows_of_softmax_are_refused_with_their_number() -> None:
     with pytest.raises(LayerRefused, match="it has 64 rows of 3; one layer each, and MaixPy's stack ends at 36"):
         lowered(rows_of_softmax(3, 3))
+
+
+@pytest.mark.parametrize("stride", [(2, 1), (1, 2), (3, 3)])
+@pytest.mark.parametrize("groups", [1, 6])
+def test_any_stride_is_picked_from_every_pixel(stride: tuple[int, int], groups: int) -> None:
+    net = Net((3, 12, 12))
+    net.conv(6)
+    net.add(RELU)
+    net.conv(6, groups=groups)
+    op = net.nodes[-1].op
+    assert isinstance(op, Conv)
+    net.nodes[-1] = replace(net.nodes[-1], op=replace(op, stride=stride))
+    net.conv(4, kernel=1)
+    graph = net.graph()
+    batch = np.random.default_rng(2).normal(size=(2, 3, 12, 12)).astype(np.float32)
+    got = evaluate.outputs(lowered(graph)[0], batch)[0]
+    assert np.abs(evaluate.outputs(graph, batch)[0] - got).max() < 1e-4
+    assert decibels(graph)[0] > 24

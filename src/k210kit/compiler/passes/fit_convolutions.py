@@ -8,6 +8,7 @@ A convolution reads, for output row i, the input rows stride * i + offset. What 
     offsets -3 to 3, stride 2, dense; and 0 to 2      a layer that deals the pixels out to channels, at half the size,
       of few channels                                 then a 3x3 convolution of stride 1 over them
     offsets -2 to 2, stride 1, dense                  a layer that makes shifted copies, then a 3x3 convolution
+    any other stride                                  itself at every pixel, of which the CPU picks some
     a result smaller or larger than the KPU's         pixels cut off behind, or zeros added before, by the CPU
 
 Groups become blocks of a dense layer. `support.py` has said no to everything else before this runs.
@@ -85,7 +86,24 @@ def _axes(op: Conv, shape: Shape, out: Shape) -> tuple[_Axis, _Axis]:
     return made[0], made[1]
 
 
+def _picked(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
+    """Any other stride: every pixel on the KPU, of which the CPU takes those that are wanted."""
+    pad = op.padding
+    reach = [(size - 1) * step for size, step in zip(op.weights.shape[2:], op.dilation, strict=True)]
+    rows = shape[1] + pad.top + pad.bottom - reach[0]
+    columns = shape[2] + pad.left + pad.right - reach[1]
+    every = (op.weights.shape[0], rows, columns)
+    name = f"{node.output}/every pixel"
+    positions = np.arange(every[0] * rows * columns, dtype=np.int64).reshape(every)
+    kept = positions[:, :: op.stride[0], :: op.stride[1]][:, : out[1], : out[2]]
+    pick = Gather(index=kept.reshape(-1), shape=out)
+    made = _fitted(replace(node, output=name), replace(op, stride=(1, 1)), shape, every)
+    return [*made, replace(node, op=pick, inputs=(name,))]
+
+
 def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
+    if op.stride not in ((1, 1), (2, 2)) and shape[1:] != (1, 1):
+        return _picked(node, op, shape, out)
     depthwise = op.groups > 1 and op.groups == shape[0] == op.weights.shape[0]
     if depthwise and is_large(op) and shape[0] <= LARGE_DEPTHWISE_PART:
         depthwise = False
