@@ -81,7 +81,7 @@ def compiled(graph: Graph, raw: np.ndarray, effort: str = "fast") -> Kmodel:
     low, program = lowered(graph)
     batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
     statistics = calibrate(low, batch)
-    split = refined(low, program, statistics, scale)
+    split = refined(low, program, statistics, scale, at_best=effort == "best")
     if split is not None:
         low, program, _ = split
         statistics |= calibrate(low, batch, statistics)
@@ -227,7 +227,7 @@ def test_a_map_that_a_byte_is_too_coarse_for_becomes_two() -> None:
     raw = np.random.default_rng(5).integers(0, 256, (4, *graph.input_shape)).astype(np.uint8)
     batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
     low, program = lowered(graph)
-    split = refined(low, program, calibrate(low, batch), scale)
+    split = refined(low, program, calibrate(low, batch), scale, at_best=False)
     assert split is not None
     assert len(list(split[1].convs())) == len(list(program.convs())) + 1
     (want,), (got,) = evaluate.outputs(low, batch), evaluate.outputs(split[0], batch)
@@ -240,7 +240,7 @@ def test_a_map_whose_channels_have_steps_of_their_own_stays_as_it_is() -> None:
     raw = np.random.default_rng(5).integers(0, 256, (4, *graph.input_shape)).astype(np.uint8)
     batch, scale = normalised(raw, graph, Normalisation(mean=(0.5,), std=(0.5,)))
     low, program = lowered(graph)
-    assert refined(low, program, calibrate(low, batch), scale) is None
+    assert refined(low, program, calibrate(low, batch), scale, at_best=False) is None
 
 
 def test_both_runtimes_give_the_same_bytes_to_the_layers_behind_a_mean() -> None:

@@ -133,11 +133,11 @@ def decibels(wanted: NDArray[np.float64], got: NDArray[np.float64]) -> float | N
 def _layers(source: Graph, compiled: Kmodel, raw: NDArray[Any], batch: Floats, scale: Scale) -> list[LayerCompared]:
     graph, program = lowered(source, batch)
     owners = _owners(program, compiled)
-    if owners is None:  # with maps as two bytes, which depends on the pictures
-        split = refined(graph, program, calibrate(graph, batch), scale)
-        if split is not None:
-            graph, program, _ = split
-            owners = _owners(program, compiled)
+    statistics = {} if owners is not None else calibrate(graph, batch)
+    for at_best in (False, True):  # with maps as two bytes, which depends on the pictures
+        split = refined(graph, program, statistics, scale, at_best=at_best) if owners is None else None
+        if split is not None and (found := _owners(split[1], compiled)) is not None:
+            (graph, program, _), owners = split, found
     if owners is None:
         raise UnsupportedError(
             "The kmodel's layers are not those that this version makes of the model, so they cannot be told apart by "

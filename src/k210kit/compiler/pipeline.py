@@ -125,7 +125,7 @@ def compile(
     tell(0.2, "measuring ranges")
     graph, program, placement = early or _placed(source, measured(prepared, batch), path.name)
     statistics = calibrate(graph, batch)
-    split = refined(graph, program, statistics, scale)
+    split = refined(graph, program, statistics, scale, at_best=options.effort == "best")
     if split is not None:
         graph, program, placement = split
         statistics |= calibrate(graph, batch, statistics)
@@ -202,10 +202,10 @@ def _refused_layer(graph: Graph) -> str | None:
 
 
 def refined(
-    graph: Graph, program: Program, statistics: Mapping[str, Statistics], scale: Scale
+    graph: Graph, program: Program, statistics: Mapping[str, Statistics], scale: Scale, *, at_best: bool
 ) -> tuple[Graph, Program, Placement] | None:
     """The same with maps that a byte is too coarse for as two; None if there are none, or if it would not fit."""
-    found = finer(graph, program, statistics, choose_scales(graph, program, statistics, scale))
+    found = finer(graph, program, statistics, choose_scales(graph, program, statistics, scale), at_best=at_best)
     if found is None:
         return None
     graph, program = fitted(found)

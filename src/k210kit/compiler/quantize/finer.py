@@ -32,7 +32,8 @@ __all__ = ["finer"]
 Numbers = NDArray[np.float64]
 _POOR = 100.0  # variance over noise, of a layer's sums, below which its input is too coarse: 20 dB
 _WORTH = 4.0  # times less noise, or the map stays as it is
-_DEAREST, _CHEAP = 0.01, 4096  # bytes for all maps together: of all weights, or so few that it does not matter
+_DEAREST, _DEAREST_AT_BEST = 0.005, 0.02  # of the bytes of all weights, for all maps together
+_CHEAP = 2048  # bytes that do not matter, whatever the net
 _MOST_MAPS = 4
 _LOWER, _UPPER = "/lower", "/upper"
 
@@ -48,13 +49,19 @@ class _Split:
 
 
 def finer(
-    graph: Graph, program: Program, statistics: Mapping[str, Statistics], scales: Mapping[str, Scale]
+    graph: Graph,
+    program: Program,
+    statistics: Mapping[str, Statistics],
+    scales: Mapping[str, Scale],
+    *,
+    at_best: bool = False,
 ) -> Graph | None:
-    """The graph with its coarsest maps split; None if there are none that should be."""
+    """The graph with its coarsest maps split; None if there are none that should be. `at_best`: it may cost more."""
     steps = [step for step in program.convs() if step.op is step.node.op and not step.tiled]
     whole = {step.output for step in steps if step.output == step.node.output}
     poor = sorted(_edges(program, statistics, scales), key=lambda edge: edge[0])
-    left = max(_DEAREST * sum(step.op.weights.size for step in program.convs()), _CHEAP)
+    weights = sum(step.op.weights.size for step in program.convs())
+    left = max((_DEAREST_AT_BEST if at_best else _DEAREST) * weights, _CHEAP)
     found: dict[str, _Split] = {}
     for ratio, value, reader in poor:
         if ratio >= _POOR or len(found) == _MOST_MAPS:

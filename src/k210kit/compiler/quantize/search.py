@@ -3,7 +3,8 @@
 fast      weights to the nearest byte; what that shifts the sums by on average is taken back in the bias
 normal    the layers run on the pictures in the simulator's own arithmetic, beside the float graph: weights are rounded
           so that their errors cancel (`rounding.py`), and the bias takes back the whole shift that has come together
-best      the same on up to 32 pictures in place of 10
+best      the same on up to 32 pictures in place of 10; and maps that a byte is too coarse for may cost more weights to
+          become two, see `finer.py`
 """
 
 from __future__ import annotations
