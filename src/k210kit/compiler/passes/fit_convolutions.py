@@ -93,7 +93,7 @@ def _picked(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     rows = shape[1] + pad.top + pad.bottom - reach[0]
     columns = shape[2] + pad.left + pad.right - reach[1]
     every = (op.weights.shape[0], rows, columns)
-    name = f"{node.output}/every pixel"
+    name = f"{node.output}/stride 1"
     positions = np.arange(every[0] * rows * columns, dtype=np.int64).reshape(every)
     kept = positions[:, :: op.stride[0], :: op.stride[1]][:, : out[1], : out[2]]
     pick = Gather(index=kept.reshape(-1), shape=out)
