@@ -230,7 +230,8 @@ def _refusal(node: Node, op: Conv, sizes: Shape) -> LayerRefused:
     dilated = "" if op.dilation == (1, 1) else f", dilation {op.dilation[0]}x{op.dilation[1]}"
     kind = "is depthwise" if op.groups > 1 else "is dense"
     found = f"it {kind} with a {kernel} kernel, stride {stride}{dilated} and padding {op.padding or 'none'}"
-    return LayerRefused(node, "convolution", f"{found}, on {'x'.join(map(str, sizes))}")
+    part = ", a part of its channels" if "/part " in node.output else ""
+    return LayerRefused(node, "convolution", f"{found}, on {'x'.join(map(str, sizes))}{part}")
 
 
 def _dealt(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
