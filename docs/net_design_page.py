@@ -461,7 +461,7 @@ the classes leave the KPU.
 
 Four 3x3 layers of 24 channels on 32x32 noise, untrained, `--effort fast`; dB is the signal-to-noise ratio of the
 kmodel against the floats. Every curve is one table of 16 straight pieces and takes no time. ReLU and ReLU6 are exact;
-curved ones lose a little in each layer.
+what curved ones lose shows in deep nets, and PReLU costs most.
 
 {curves}
 ## Outputs
