@@ -22,6 +22,7 @@ __all__ = [
 
 _IOUS = np.round(np.arange(0.5, 1.0, 0.05), 2)
 _RECALLS = np.linspace(0.0, 1.0, 101)
+_NOTHING = 0.05  # of AP at an overlap of 0.5
 _MOST_DETECTIONS = 100  # of one picture and one class, as COCO counts
 
 
