@@ -19,7 +19,6 @@ from k210kit.kmodel import Kmodel, Output, Registers, layers
 __all__ = ["Emitted", "emit"]
 
 _FLOAT_BYTES = 4
-_MOST_LOADS = 64  # of weights per layer: the register has 6 bits
 _ROUNDING = float(1 << 23)  # added to and taken from a float, it rounds to whole numbers, ties to even
 
 
