@@ -85,7 +85,10 @@ def _of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # Any: a typ
     if origin in (list, tuple, set, frozenset):
         return {"type": "array", "items": _of(parts[0], definitions)}
     if origin in (dict, Mapping):
-        return {"type": "object", "additionalProperties": _of(parts[1], definitions)}
+        values = _of(parts[1], definitions)
+        if parts[1] is float:  # the precision of a class that was never said, say, is no number, which JSON has as null
+            values = {"anyOf": [values, {"type": "null"}]}
+        return {"type": "object", "additionalProperties": values}
     raise TypeError(f"no JSON schema for {hint!r}")
 
 
