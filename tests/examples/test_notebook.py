@@ -39,4 +39,5 @@ def test_every_cell_of_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.Mon
         command = [sys.executable, "-m", "k210kit", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"})
         assert done.returncode == 0, f"{source}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    assert [output.shape for output in names["outputs"]] == [(40, 3, 3)]  # type: ignore[attr-defined]
+    (output,) = names["outputs"]  # type: ignore[misc]
+    assert output.shape in ((40, 3, 3), (40, 6, 6))  # cells of 32 or of 16 pixels, whichever suits the boxes
