@@ -298,7 +298,7 @@ class _Observed:
 
 
 _NONE = np.zeros((0, 0))
-_RIDGE, _RIDGE_PER_INPUT = 0.003, 4.0
+_RIDGE, _RIDGE_PER_INPUT = 0.003, 40.0
 
 
 def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) -> _Observed:
