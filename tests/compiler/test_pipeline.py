@@ -260,7 +260,7 @@ def test_padding_behind_costs_no_round_trip() -> None:
         assert "K210_UPLOAD" not in [layer.name for layer in compiled(NETS[name], raw).layers]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     kinds=st.lists(st.sampled_from(["1", "3", "s", "t", "d", "p", "a", "c"]), max_size=5),
@@ -268,7 +268,8 @@ def test_padding_behind_costs_no_round_trip() -> None:
 )
 def test_random_graphs_survive_every_stage(seed: int, kinds: list[str], activation: str) -> None:
     """Bound: a map of random sums has 35 dB after rounding: its deviation is a quarter of its largest value, and its
-    range up to twice that. At most eleven layers add their noise, each once more by its weights: 35 - 10 log10(22) dB.
+    range up to twice that. At most 22 layers (a PReLU that falls ends in a sum) add their noise, each
+    once more by its weights: 35 - 10 log10(44) dB.
     """
 
     def activate() -> None:
@@ -297,7 +298,7 @@ def test_random_graphs_survive_every_stage(seed: int, kinds: list[str], activati
             if kind == "c":
                 net.channels = 16
                 net.conv(8, kernel=1)
-    assert min(decibels(net.graph())) > 35 - 10 * np.log10(22)
+    assert min(decibels(net.graph())) > 35 - 10 * np.log10(44)
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 10), st.integers(0, 10)), min_size=1, max_size=12))
