@@ -366,6 +366,24 @@ def test_softmax_over_two_channels_is_a_sigmoid_on_the_kpu(channels: int) -> Non
     assert decibels(graph)[0] > 30
 
 
+def test_softmax_over_pairs_of_several_maps_is_theirs_before_they_are_joined() -> None:
+    net = Net((3, 8, 8))
+    base = net.conv(4)
+    small = net.conv(6, stride=2, padding=ONE_EACH, kernel=3)
+    rows = [
+        np.arange(count * size).reshape(count // 2, 2, size).transpose(2, 0, 1).reshape(-1)
+        for count, size in ((4, 64), (6, 16))
+    ]
+    net.add(Gather(index=np.concatenate([rows[0], 256 + rows[1]]), shape=(352,)), base, small)
+    net.add(Softmax(length=2))
+    graph = net.graph()
+    low, _ = lowered(graph)
+    assert not any(isinstance(node.op, Softmax) for node in low.nodes)
+    batch = np.random.default_rng(2).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    assert np.abs(evaluate.outputs(graph, batch)[0] - evaluate.outputs(low, batch)[0]).max() < 1e-5
+    assert decibels(graph)[0] > 30
+
+
 def test_many_rows_of_softmax_are_refused_with_their_number() -> None:
     with pytest.raises(LayerRefused, match="it has 64 rows of 3; one layer each, and MaixPy's stack ends at 36"):
         lowered(rows_of_softmax(3, 3))

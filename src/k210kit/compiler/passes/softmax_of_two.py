@@ -1,7 +1,11 @@
 """Softmax over two numbers is the sigmoid of their difference, which the KPU computes for all pixels of a map at once.
 
-Before   (2, h, w) ─ gather ─ softmax over 2
-After    (2, h, w) ─ conv 1x1 ─ sigmoid ─ gather
+Before   (2n, h, w) ─┬─ gather ─ softmax over 2
+         (2m, k, l) ─┘
+After    (2n, h, w) of differences ─ sigmoid ─┬─ gather
+         (2m, k, l) of differences ─ sigmoid ─┘
+
+A convolution that makes such a map gives the differences itself; behind anything else stands one of 1x1.
 """
 
 from __future__ import annotations
@@ -9,60 +13,68 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from k210kit.compiler.graph import Graph, Node
+from k210kit.compiler.graph import Graph, Node, elements
 from k210kit.compiler.ops import Conv, Curve, Gather, Softmax
 
 __all__ = ["softmax_of_two"]
 
 
 def softmax_of_two(graph: Graph) -> Graph:
-    """Turn each softmax over pairs that are channels of one map of several pixels."""
+    """Turn each softmax over pairs that are channels of maps of several pixels."""
     nodes: list[Node] = []
     for node in graph.nodes:
         before = graph.makers.get(node.inputs[0]) if node.inputs else None
-        if before is None or not isinstance(node.op, Softmax) or not _pairs_of_channels(node.op, before, graph):
+        partners = _partners(node, before, graph) if before is not None else None
+        if before is None or partners is None:
             nodes.append(node)
             continue
-        source = before.inputs[0]
-        channels = graph.shapes[source][0]
-        partner = np.eye(channels, dtype=np.float32) - np.eye(channels, dtype=np.float32)[_partners(before, graph)]
-        difference = Conv(weights=partner[:, :, None, None], bias=np.zeros(channels, np.float32))
-        nodes += [
-            replace(node, op=difference, inputs=(source,), output=f"{node.output}/difference"),
-            replace(node, op=Curve(kind="sigmoid"), inputs=(f"{node.output}/difference",), output=f"{node.output}/map"),
-            replace(before, inputs=(f"{node.output}/map",), output=node.output),
-        ]
+        names = tuple(f"{node.output}/map {k}" for k in range(len(partners)))
+        for source, partner, name in zip(before.inputs, partners, names, strict=True):
+            nodes.append(replace(_difference(graph, node, source, partner), output=f"{name}/difference"))
+            nodes.append(replace(node, op=Curve(kind="sigmoid"), inputs=(f"{name}/difference",), output=name))
+        nodes.append(replace(before, inputs=names, output=node.output))
     return graph.with_nodes(nodes)
 
 
-def _pairs_of_channels(op: Softmax, before: Node, graph: Graph) -> bool:
-    if op.length != 2 or not isinstance(before.op, Gather) or len(before.inputs) != 1:
-        return False
-    shape = graph.shapes[before.inputs[0]]
-    if len(shape) != 3 or shape[1:] == (1, 1):
-        return False
-    size = shape[1] * shape[2]
+def _partners(node: Node, before: Node, graph: Graph) -> list[NDArray[np.int64]] | None:
+    """For each map: which channel each channel is paired with; None if anything is not in such pairs."""
+    if not isinstance(node.op, Softmax) or node.op.length != 2 or not isinstance(before.op, Gather):
+        return None
+    sizes = [elements(graph.shapes[name]) for name in before.inputs]
     pairs = before.op.index.reshape(-1, 2)
-    same_pixel = bool((pairs[:, 0] % size == pairs[:, 1] % size).all())
-    whole = np.array_equal(np.sort(before.op.index), np.arange(shape[0] * size))
-    return same_pixel and whole and _always(before, graph)
+    if not np.array_equal(np.sort(pairs.reshape(-1)), np.arange(sum(sizes))):
+        return None
+    found = []
+    for name, size, end in zip(before.inputs, sizes, np.cumsum(sizes), strict=True):
+        own = pairs[(pairs[:, 0] >= end - size) & (pairs[:, 0] < end)] - (end - size)
+        partner = _of_map(own, graph.shapes[name])
+        if partner is None:
+            return None
+        found.append(partner)
+    return found
 
 
-def _partners(before: Node, graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Which channel each channel is paired with at the first pixel that it is seen at."""
-    assert isinstance(before.op, Gather)
-    shape = graph.shapes[before.inputs[0]]
-    pairs = before.op.index.reshape(-1, 2) // (shape[1] * shape[2])
+def _of_map(pairs: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """The channels' partners, if the pairs [any, 2] are of one pixel each and alike at every pixel of the map."""
+    if len(shape) != 3 or shape[1:] == (1, 1) or pairs.size != elements(shape) or pairs.max() >= elements(shape):
+        return None
+    channels, pixels = np.divmod(pairs, shape[1] * shape[2])
     partner = np.zeros(shape[0], np.int64)
-    partner[pairs[:, 0]] = pairs[:, 1]
-    partner[pairs[:, 1]] = pairs[:, 0]
-    return partner
+    partner[channels[:, 0]] = channels[:, 1]
+    partner[channels[:, 1]] = channels[:, 0]
+    alike = (pixels[:, 0] == pixels[:, 1]) & (partner[channels[:, 0]] == channels[:, 1])
+    return partner if bool(alike.all()) else None
 
 
-def _always(before: Node, graph: Graph) -> bool:
-    """Whether the channels are paired alike at every pixel."""
-    assert isinstance(before.op, Gather)
-    shape = graph.shapes[before.inputs[0]]
-    pairs = before.op.index.reshape(-1, 2) // (shape[1] * shape[2])
-    return bool((_partners(before, graph)[pairs[:, 0]] == pairs[:, 1]).all())
+def _difference(graph: Graph, node: Node, source: str, partner: NDArray[np.int64]) -> Node:
+    """What makes each channel of `source` less its partner; its output is yet to be named."""
+    count = len(partner)
+    matrix = np.eye(count, dtype=np.float32) - np.eye(count, dtype=np.float32)[partner]
+    maker = graph.makers.get(source)
+    if maker is not None and isinstance(maker.op, Conv) and maker.op.groups == 1:
+        weights = np.einsum("om,mcyx->ocyx", matrix, maker.op.weights).astype(np.float32)
+        bias = np.asarray(matrix @ maker.op.bias, np.float32)
+        return replace(maker, op=replace(maker.op, weights=weights, bias=bias))
+    return replace(node, op=Conv(weights=matrix[:, :, None, None], bias=np.zeros(count, np.float32)), inputs=(source,))
