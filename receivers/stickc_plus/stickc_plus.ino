@@ -96,7 +96,7 @@ void show(const k210::Frame &frame) {
   figures.receive = t2 - first_byte_at;
   figures.decode = t3 - t2;
   figures.total = t2 - shown_at;
-  figures.fps = figures.total ? 1000.0f / figures.total : 0;
+  figures.fps = figures.total > 1 ? 1000.0f / figures.total : 0;  // 1000.0 would reach into the picture
   shown_at = t2;
   draw_figures(jpegs.sent);
   canvas.pushSprite(0, 0);
