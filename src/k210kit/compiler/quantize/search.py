@@ -263,9 +263,11 @@ class _Search:
             return
         want = want[:, step.first : step.first + step.op.out_channels]
         form = (1, -1, *([1] * (want.ndim - 2)))
-        got = (result - target.zero.reshape(form)) * target.step.reshape(form)
-        noise = float(((want - got) ** 2).sum())
-        signal = float((want.astype(np.float64) ** 2).sum())
+        error = result.astype(np.float32)
+        error -= target.zero.reshape(form).astype(np.float32)
+        error *= target.step.reshape(form).astype(np.float32)
+        error -= want
+        noise, signal = float(np.vdot(error, error)), float(np.vdot(want, want))
         self.snr[step.output] = 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
 
 
@@ -317,15 +319,16 @@ def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) 
         turned = np.swapaxes(got, -1, -2)
         return seen, [got.sum(-1), want.sum(-1), got @ turned, want @ turned]
 
-    at_once = op.depthwise or op.in_channels * op.kernel**2 <= _MOST_AT_ONCE
-    made = evaluate.for_each if at_once else map
-    for seen, parts in made(one, zip(x, floats, strict=True)):
-        count += seen
-        if not sums:
-            sums = parts
-            continue
-        for total, part in zip(sums, parts, strict=True):
-            total += part
+    pairs = list(zip(x, floats, strict=True))
+    at_once = len(pairs) if op.depthwise or op.in_channels * op.kernel**2 <= _MOST_AT_ONCE else 2
+    for first in range(0, len(pairs), at_once):
+        for seen, parts in evaluate.for_each(one, pairs[first : first + at_once]):
+            count += seen
+            if not sums:
+                sums = parts
+                continue
+            for total, part in zip(sums, parts, strict=True):
+                total += part
     mean, wanted = sums[0].astype(np.float64) / count, sums[1].astype(np.float64) / count
     if len(sums) == 2:  # too many inputs for a covariance
         return _Observed(mean=mean, wanted_mean=wanted, covariance=_NONE, crossed=_NONE, count=count)
