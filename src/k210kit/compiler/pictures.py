@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from k210kit.compiler.graph import Shape
 from k210kit.errors import FileError, FormatError, InputError, UnsupportedError
 from k210kit.files import read_whole
+from k210kit.kmodel.arithmetic.threads import pool
 
 __all__ = ["find_pictures", "read_inputs"]
 
@@ -44,7 +45,8 @@ def read_inputs(paths: Sequence[Path], shape: Shape, *, letterbox: bool) -> NDAr
     """A batch: uint8 (pictures, channels, height, width); of a model with flat input float32 (rows, elements)."""
     if len(shape) == 1:
         return np.concatenate([_rows(path, shape[0]) for path in paths])
-    return np.stack([_picture(path, (shape[0], shape[1], shape[2]), letterbox) for path in paths])
+    size = (shape[0], shape[1], shape[2])
+    return np.stack(list(pool().map(lambda path: _picture(path, size, letterbox), paths)))
 
 
 def _array(path: Path) -> NDArray[np.generic]:
