@@ -19,6 +19,7 @@ from PIL import Image
 
 from k210kit.emulator import RunRequest, run
 from k210kit.errors import FileError, InputError
+from tests.inspection.test_spiffs import chip_area
 
 CAMERA = (
     "import sensor, lcd, time\nlcd.init()\nsensor.reset()\nsensor.set_pixformat(sensor.RGB565)\n"
@@ -109,6 +110,16 @@ def test_a_single_script_sees_modules_and_models_beside_it_but_no_other_files(tm
     assert "['helper.py', 'main.py']" in made.printed
     assert made.error is not None
     assert made.error.endswith("OSError: [Errno 2] ENOENT\n")
+
+
+def test_flash_has_the_files_of_an_image_of_the_chip(tmp_path: Path) -> None:
+    chip = b"\xff" * 0xD00000 + chip_area({"/labels.txt": b"cat", "/lib/far.py": b"y = 2\n", "/../out.py": b"bad"})
+    (tmp_path / "chip.bin").write_bytes(chip)
+    (tmp_path / "main.py").write_text("from lib import far\nprint(far.y, open('/flash/labels.txt').read())\n")
+    made = run(RunRequest(script=str(tmp_path / "main.py"), flash=(str(tmp_path / "chip.bin"),)))
+    assert made.error is None
+    assert "2 cat" in made.printed
+    assert (tmp_path / "chip.bin").read_bytes() == chip
 
 
 def test_what_a_script_writes_to_flash_is_gone_and_what_it_writes_to_sd_stays(tmp_path: Path) -> None:

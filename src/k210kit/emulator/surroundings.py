@@ -15,7 +15,8 @@ from k210kit.emulator.screens import FolderScreen, MemoryScreen, TerminalScreen
 from k210kit.errors import InputError, missing_file
 from k210kit.files import read_whole
 from k210kit.firmware import resolve
-from k210kit.hardware import FLASH_BYTES
+from k210kit.hardware import FILE_SYSTEM_ADDRESS, FILE_SYSTEM_BYTES, FLASH_BYTES
+from k210kit.inspection.spiffs import file_contents, is_file_system
 
 __all__ = ["setup_of"]
 
@@ -29,6 +30,8 @@ def setup_of(request: RunRequest, flash_folder: Path) -> Setup:
     sd = Path(request.sd) if request.sd else None
     if sd is not None and not sd.is_dir():
         raise missing_file(sd) if not sd.exists() else InputError(f"{sd} is a file; --sd needs a folder.")
+    flash = _flash(request.flash)
+    _unpack(flash, flash_folder)
     return Setup(
         kind=board_kind(request.board),
         firmware=resolve(request.firmware) if request.firmware else None,
@@ -36,7 +39,7 @@ def setup_of(request: RunRequest, flash_folder: Path) -> Setup:
         screen=_screen(request.lcd),
         flash_folder=flash_folder,
         sd_folder=sd,
-        flash=_flash(request.flash),
+        flash=flash,
         ports=_ports(request.uart),
         pin_changes=read_timeline(Path(request.pins)) if request.pins else [],
         gc_heap_bytes=request.gc_heap,
@@ -62,6 +65,19 @@ def _flash(parts: tuple[str, ...]) -> FlashChip:
             ) from None
         chip.write(where, read_whole(Path(name), most_bytes=FLASH_BYTES), name)
     return chip
+
+
+def _unpack(flash: FlashChip, folder: Path) -> None:
+    """Put the files of the chip's file system, if it has one, where /flash is; the chip itself is not written again."""
+    area = flash.read(FILE_SYSTEM_ADDRESS, FILE_SYSTEM_BYTES)
+    if not is_file_system(area):
+        return
+    for name, content in file_contents(area).items():
+        parts = [part for part in name.split("/") if part]
+        if parts and ".." not in parts:
+            target = folder.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
 
 def _ports(parts: tuple[str, ...]) -> Ports:
