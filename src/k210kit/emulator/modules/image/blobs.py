@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .arguments import Region, Threshold
 from .fast_math import arc_tangent2
 from .frame import Frame
+from .joining import joined_while_any
 from .selection import selected
 
 __all__ = ["Found", "Search", "find_blobs", "moments", "pieces"]
@@ -190,22 +191,12 @@ def moments(pixels: int, sx: int, sy: int, sxx: int, sxy: int, syy: int) -> tupl
 
 def _merged(blobs: list[Found], search: Search) -> list[Found]:
     """Join blobs whose rectangles overlap, until none do."""
-    changed = True
-    while changed:
-        changed = False
-        waiting, done = list(blobs), []
-        while waiting:
-            blob, others = waiting[0], waiting[1:]
-            waiting = []
-            for other in others:
-                if _overlap(blob, other, search.margin) and (search.join is None or search.join(blob, other)):
-                    blob = _joined(blob, other)
-                    changed = True
-                else:
-                    waiting.append(other)
-            done.append(blob)
-        blobs = done
-    return blobs
+
+    def join(blob: Found, other: Found) -> Found | None:
+        together = _overlap(blob, other, search.margin) and (search.join is None or search.join(blob, other))
+        return _joined(blob, other) if together else None
+
+    return joined_while_any(blobs, join)
 
 
 def _overlap(blob: Found, other: Found, margin: int) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .arguments import Region
 from .fast_math import COSINES, SINES, arc_tangent2, arc_tangents2, whole
 from .frame import Frame, gray_of
+from .joining import joined_while_any
 from .pixels import Format
 from .regression import Segment, line_across
 
@@ -139,27 +140,9 @@ def find_lines(frame: Frame, search: Lines, available: int, fast: bool) -> list[
         Segment(0, 0, 0, 0, int(votes[y, x]), int(x - 1) * divide, int(y - far) * divide)
         for y, x in zip(*_peaks(votes, search.threshold), strict=True)
     ]
-    lines = (line_across(line.theta, line.rho, line.magnitude, region) for line in _merged_lines(found, search))
+    found = joined_while_any(found, lambda a, b: _joined_lines(a, b, search))
+    lines = (line_across(line.theta, line.rho, line.magnitude, region) for line in found)
     return [line for line in lines if line is not None]
-
-
-def _merged_lines(lines: list[Segment], search: Lines) -> list[Segment]:
-    """Join lines of like angle and distance until none are left."""
-    changed = True
-    while changed:
-        changed = False
-        waiting, done = list(lines), []
-        while waiting:
-            line, others, waiting = waiting[0], waiting[1:], []
-            for other in others:
-                joined = _joined_lines(line, other, search)
-                if joined is None:
-                    waiting.append(other)
-                else:
-                    line, changed = joined, True
-            done.append(line)
-        lines = done
-    return lines
 
 
 def _positive(line: Segment) -> tuple[int, int]:
@@ -201,7 +184,7 @@ def find_circles(frame: Frame, search: Circles, available: int, fast: bool) -> l
         for b, a in zip(*_peaks(votes, search.threshold), strict=True):
             place = (int(part - 1) * divide + r for part in (a, b))
             found.append(Circle(next(place) + region.x, next(place) + region.y, r, int(votes[b, a])))
-    return _merged_circles(found, search)
+    return joined_while_any(found, lambda a, b: _joined_circles(a, b, search))
 
 
 def _circle_votes(
@@ -226,24 +209,10 @@ def _circle_votes(
     return votes, divide
 
 
-def _merged_circles(circles: list[Circle], search: Circles) -> list[Circle]:
-    changed = True
-    while changed:
-        changed = False
-        waiting, done = list(circles), []
-        while waiting:
-            circle, others, waiting = waiting[0], waiting[1:], []
-            for other in others:
-                near = abs(circle.x - other.x) < search.x_margin and abs(circle.y - other.y) < search.y_margin
-                if near and abs(circle.r - other.r) < search.r_margin:
-                    total = circle.magnitude + other.magnitude
-                    x, y, r = (
-                        (mine * circle.magnitude + its * other.magnitude) // total
-                        for mine, its in ((circle.x, other.x), (circle.y, other.y), (circle.r, other.r))
-                    )
-                    circle, changed = Circle(x, y, r, total // 2), True
-                else:
-                    waiting.append(other)
-            done.append(circle)
-        circles = done
-    return circles
+def _joined_circles(a: Circle, b: Circle, search: Circles) -> Circle | None:
+    near = abs(a.x - b.x) < search.x_margin and abs(a.y - b.y) < search.y_margin
+    if not near or abs(a.r - b.r) >= search.r_margin:
+        return None
+    total = a.magnitude + b.magnitude
+    x, y, r = ((mine * a.magnitude + its * b.magnitude) // total for mine, its in ((a.x, b.x), (a.y, b.y), (a.r, b.r)))
+    return Circle(x, y, r, total // 2)

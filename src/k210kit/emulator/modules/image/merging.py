@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .joining import joined_while_any
 from .regression import Segment
 
 __all__ = ["merged"]
@@ -15,20 +16,12 @@ _Ends = tuple[int, int, int, int]
 
 def merged(lines: list[Segment], distance: int, most_turn: int) -> list[Segment]:
     """Join segments whose angles differ by at most `most_turn` degrees and of which one ends near the other."""
-    changed = True
-    while changed:
-        changed = False
-        waiting, done = list(lines), []
-        while waiting:
-            line, others, waiting = waiting[0], waiting[1:], []
-            for other in others:
-                if _turn(line, other) <= most_turn and _near(*_by_length(line, other), distance):
-                    line, changed = _joined(line, other), True
-                else:
-                    waiting.append(other)
-            done.append(line)
-        lines = done
-    return lines
+
+    def join(one: Segment, two: Segment) -> Segment | None:
+        together = _turn(one, two) <= most_turn and _near(*_by_length(one, two), distance)
+        return _joined(one, two) if together else None
+
+    return joined_while_any(lines, join)
 
 
 def _turn(one: Segment, two: Segment) -> int:
