@@ -15,6 +15,7 @@ from k210kit.compiler.graph import elements, window_count
 from k210kit.compiler.importers.layout import padding_of
 from k210kit.compiler.importers.onnx import Call
 from k210kit.compiler.importers.onnx_table import Indices, demand_picture, pair, reads
+from k210kit.compiler.importers.reductions import Reduction, reduction
 from k210kit.compiler.ops import (
     AveragePool,
     Bilinear,
@@ -188,18 +189,10 @@ def _as_picture(call: Call, shape: tuple[int, ...], axes: list[int]) -> tuple[tu
 
 
 def _reduction(kind: str, shape: tuple[int, ...], axes: list[int]) -> Op | None:
-    if len(shape) != 4:
+    if len(shape) != 4 or 0 in axes:
         return None
-    _, channels, height, width = shape
-    if axes == [1] and kind != "ReduceMax":
-        share = 1.0 if kind == "ReduceSum" else 1 / channels
-        return Conv(weights=np.full((1, channels, 1, 1), share, np.float32), bias=np.zeros(1, np.float32))
-    if axes == [2, 3] and kind != "ReduceSum":
-        return GlobalAveragePool() if kind == "ReduceMean" else GlobalMaxPool()
-    kernel = {2: (height, 1), 3: (1, width)}.get(axes[0]) if len(axes) == 1 else None
-    if kernel is None or kind == "ReduceSum":
-        return None
-    return (AveragePool if kind == "ReduceMean" else MaxPool)(kernel=kernel, stride=kernel)
+    kinds: dict[str, Reduction] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max"}
+    return reduction(kinds[kind], (shape[1], shape[2], shape[3]), "".join("nchw"[axis] for axis in axes))
 
 
 @reads("MaxPool", "AveragePool")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from k210kit.compiler.graph import elements
 from k210kit.compiler.importers.layout import padding_of
+from k210kit.compiler.importers.reductions import Reduction, reduction
 from k210kit.compiler.importers.tflite import ACTIVATIONS, Call
 from k210kit.compiler.ops import (
     Add,
@@ -23,8 +24,6 @@ from k210kit.compiler.ops import (
     ConvTranspose,
     Curve,
     Dense,
-    GlobalAveragePool,
-    GlobalMaxPool,
     L2Normalize,
     MaxPool,
     Mul,
@@ -185,18 +184,10 @@ def _reduce(call: Call) -> None:
 
 
 def _reduction(kind: str, shape: tuple[int, ...], axes: list[int]) -> Op | None:
-    if len(shape) != 4:
+    if len(shape) != 4 or 0 in axes:
         return None
-    _, height, width, channels = shape
-    if axes == [3] and kind != "REDUCE_MAX":
-        share = 1.0 if kind == "SUM" else 1 / channels
-        return Conv(weights=np.full((1, channels, 1, 1), share, np.float32), bias=np.zeros(1, np.float32))
-    if axes == [1, 2] and kind != "SUM":
-        return GlobalAveragePool() if kind == "MEAN" else GlobalMaxPool()
-    kernel = {1: (height, 1), 2: (1, width)}.get(axes[0]) if len(axes) == 1 else None
-    if kernel is None or kind == "SUM":
-        return None
-    return (AveragePool if kind == "MEAN" else MaxPool)(kernel=kernel, stride=kernel)
+    kinds: dict[str, Reduction] = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max"}
+    return reduction(kinds[kind], (shape[3], shape[1], shape[2]), "".join("nhwc"[axis] for axis in axes))
 
 
 @_reads(*_CURVES)

@@ -7,7 +7,7 @@ V0.5.7 on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -49,17 +49,7 @@ SDK_STRICT = Runtime(
     quantized_flatten=False,
 )
 
-SDK_FUSED = Runtime(
-    name="sdk, fma",
-    fused=True,
-    quantize_rounds=True,
-    reciprocals=False,
-    exp=exp_nearest,
-    blocks_of_eight=False,
-    obeys_activation=True,
-    copies_with_the_cpu=False,
-    quantized_flatten=False,
-)
+SDK_FUSED = replace(SDK_STRICT, name="sdk, fma", fused=True)
 
 MAIXPY = Runtime(
     name="maixpy",

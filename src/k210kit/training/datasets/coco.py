@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
-from k210kit.errors import InputError
-
 from .forms import Read, form, part_of
 from .records import Box, Findings, Picture, frame_of, tidy_label
-from .store import PictureIndex, Store, text_of
+from .store import PictureIndex, Store, has_json_with, json_objects
 
 __all__ = ["read_coco"]
 
 
 def _recognises(store: Store) -> bool:
-    heads = [text_of(store, name) for name in store.names if name.lower().endswith(".json")][:5]
-    return any('"images"' in text and '"categories"' in text for text in heads)
+    return has_json_with(store, '"images"', '"categories"')
 
 
 @form("coco", "COCO JSON", _recognises)
@@ -26,13 +22,8 @@ def read_coco(store: Store, findings: Findings) -> Read:
     index = PictureIndex(store.names)
     pictures: dict[str, Picture] = {}
     categories: dict[Any, str] = {}
-    for name in (n for n in store.names if n.lower().endswith(".json")):
-        try:
-            body = json.loads(text_of(store, name))
-        except (json.JSONDecodeError, InputError, RecursionError) as error:
-            findings.error(name, f"is not readable JSON: {error}")
-            continue
-        if not isinstance(body, dict) or not all(isinstance(body.get(k), list) for k in ("images", "categories")):
+    for name, body in json_objects(store, findings):
+        if not all(isinstance(body.get(k), list) for k in ("images", "categories")):
             continue
         own = {c["id"]: tidy_label(str(c["name"])) for c in _rows(body["categories"]) if {"id", "name"} <= set(c)}
         categories |= own

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from k210kit.errors import InputError
-
 from .forms import Read, form
 from .records import Box, Findings, Picture, frame_of, tidy_label
-from .store import PictureIndex, Store, text_of
+from .store import PictureIndex, Store, has_json_with, json_objects
 from .voc import label_list, unannotated
 
 __all__ = ["read_labelme"]
 
 
 def _recognises(store: Store) -> bool:
-    heads = [text_of(store, name) for name in store.names if name.lower().endswith(".json")][:5]
-    return any('"shapes"' in text and '"imagePath"' in text for text in heads)
+    return has_json_with(store, '"shapes"', '"imagePath"')
 
 
 @form("labelme", "LabelMe JSON", _recognises)
@@ -29,13 +25,8 @@ def read_labelme(store: Store, findings: Findings) -> Read:
     """The bounding box of every shape: rectangles, polygons, circles (centre and a point of the rim)."""
     index = PictureIndex(store.names)
     pictures: dict[str, Picture] = {}
-    for name in (n for n in store.names if n.lower().endswith(".json")):
-        try:
-            body = json.loads(text_of(store, name))
-        except (json.JSONDecodeError, InputError, RecursionError) as error:
-            findings.error(name, f"is not readable JSON: {error}")
-            continue
-        if not isinstance(body, dict) or not isinstance(body.get("shapes"), list):
+    for name, body in json_objects(store, findings):
+        if not isinstance(body.get("shapes"), list):
             continue
         title, read = _source(body, name, index, store)
         if read is None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from k210kit.errors import FileError, FormatError, InputError, missing_file
 
 from .records import Findings
 
-__all__ = ["PICTURE_SUFFIXES", "PictureIndex", "Store", "is_picture", "open_store", "text_of"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "PictureIndex",
+    "Store",
+    "has_json_with",
+    "is_picture",
+    "json_objects",
+    "open_store",
+    "text_of",
+]
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 _MOST_FILES = 1_000_000
@@ -152,6 +162,28 @@ def text_of(store: Store, name: str) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode("cp1252", errors="replace")
+
+
+def has_json_with(store: Store, *words: str) -> bool:
+    """Whether one of the first JSON files holds all of these words."""
+    heads = [text_of(store, name) for name in _json_names(store)[:5]]
+    return any(all(word in text for word in words) for text in heads)
+
+
+def json_objects(store: Store, findings: Findings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and content of every JSON file that holds an object; what cannot be read is a finding."""
+    for name in _json_names(store):
+        try:
+            body = json.loads(text_of(store, name))
+        except (json.JSONDecodeError, InputError, RecursionError) as error:
+            findings.error(name, f"is not readable JSON: {error}")
+            continue
+        if isinstance(body, dict):
+            yield name, body
+
+
+def _json_names(store: Store) -> list[str]:
+    return [name for name in store.names if name.lower().endswith(".json")]
 
 
 class PictureIndex:
