@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from k210kit.compiler.graph import Shape
 from k210kit.errors import FileError, FormatError, InputError, UnsupportedError
 from k210kit.files import read_whole
 from k210kit.kmodel.arithmetic.threads import pool
+from k210kit.pictures import planes, read_array, read_picture
 
 __all__ = ["find_pictures", "read_inputs"]
 
@@ -50,11 +49,8 @@ def read_inputs(paths: Sequence[Path], shape: Shape, *, letterbox: bool) -> NDAr
 
 
 def _array(path: Path) -> NDArray[np.generic]:
-    try:
-        loaded = np.load(io.BytesIO(read_whole(path)), allow_pickle=False)
-    except (ValueError, EOFError, OSError, BadZipFile) as error:
-        raise FormatError(f"{path} is no array", expected="a .npy file of numbers, as numpy.save writes it") from error
-    if not isinstance(loaded, np.ndarray) or loaded.dtype.kind not in "fiu":
+    loaded = read_array(path, read_whole(path))
+    if loaded.dtype.kind not in "fiu":
         raise FormatError(f"{path} holds no array of numbers", expected="one array, as numpy.save writes it")
     return loaded
 
@@ -72,8 +68,6 @@ def _rows(path: Path, count: int) -> NDArray[np.float32]:
 
 
 def _picture(path: Path, shape: tuple[int, int, int], letterbox: bool) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     channels, height, width = shape
     if path.suffix.lower() == ".npy":
         loaded = _array(path)
@@ -85,19 +79,11 @@ def _picture(path: Path, shape: tuple[int, int, int], letterbox: bool) -> NDArra
             f"{path}: the model takes {channels} channels, which a picture does not have. Save uint8 arrays of the "
             f"shape {shape} with numpy.save and give the .npy files."
         )
-    try:
-        with Image.open(io.BytesIO(read_whole(path))) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
-    except UnidentifiedImageError:
-        raise FormatError(f"{path} is no picture of a known format", expected="JPEG, PNG, BMP or .npy") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FormatError(f"{path} cannot be read as a picture: {error}", expected="JPEG, PNG, BMP or .npy") from error
-    bilinear = Image.Resampling.BILINEAR
+    picture = read_picture(path, read_whole(path), channels)
     if not letterbox:
-        pixels = np.asarray(picture.resize((width, height), bilinear), np.uint8).reshape(height, width, channels)
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return planes(picture, width, height)
     ratio = min(height / picture.height, width / picture.width)
-    small = picture.resize((max(1, int(picture.width * ratio)), max(1, int(picture.height * ratio))), bilinear)
-    canvas = np.full((height, width, channels), _GREY, np.uint8)
-    canvas[: small.height, : small.width] = np.asarray(small, np.uint8).reshape(small.height, small.width, channels)
-    return np.ascontiguousarray(canvas.transpose(2, 0, 1))
+    small = planes(picture, max(1, int(picture.width * ratio)), max(1, int(picture.height * ratio)))
+    canvas = np.full(shape, _GREY, np.uint8)
+    canvas[:, : small.shape[1], : small.shape[2]] = small
+    return canvas

@@ -111,7 +111,7 @@ def describe_keras_h5(data: bytes) -> Inspection | None:
     try:
         import h5py
     except ModuleNotFoundError:
-        raise MissingExtraError("h5py", extra="train", purpose="reading a Keras .h5 file") from None
+        raise MissingExtraError("h5py", extra="keras", purpose="reading a Keras .h5 file") from None
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             config = file.attrs.get("model_config")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.errors import FormatError, UnsupportedError
+from k210kit.errors import UnsupportedError
 from k210kit.files import read_whole
 from k210kit.kmodel import Kmodel
+from k210kit.pictures import planes, read_array, read_picture
 
 __all__ = ["read_input"]
 
@@ -26,23 +24,7 @@ def read_input(path: Path, model: Kmodel) -> NDArray[Any]:  # Any: uint8 or floa
     """
     data = read_whole(path, most_bytes=_MOST_BYTES)
     if path.suffix.lower() == ".npy":
-        return _array(path, data)
-    return _picture(path, data, model)
-
-
-def _array(path: Path, data: bytes) -> NDArray[Any]:
-    try:
-        loaded = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, BadZipFile) as error:
-        raise FormatError(f"{path} is no array", expected="a .npy file of numbers, as numpy.save writes it") from error
-    if not isinstance(loaded, np.ndarray):
-        raise FormatError(f"{path} holds several arrays", expected="one array, as numpy.save writes it")
-    return loaded
-
-
-def _picture(path: Path, data: bytes, model: Kmodel) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
+        return read_array(path, data)
     shape = model.input_shape
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise UnsupportedError(
@@ -50,13 +32,4 @@ def _picture(path: Path, data: bytes, model: Kmodel) -> NDArray[np.uint8]:
             "which a picture does not give. Save an array of that shape with numpy.save and give the .npy file."
         )
     channels, height, width = shape
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
-    except UnidentifiedImageError:
-        raise FormatError(f"{path} is no picture of a known format", expected="JPEG, PNG, BMP or .npy") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FormatError(f"{path} cannot be read as a picture: {error}", expected="JPEG, PNG, BMP or .npy") from error
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(resized, np.uint8).reshape(height, width, channels)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return planes(read_picture(path, data, channels), width, height)
