@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from k210kit.demo import demo
-from k210kit.errors import DeviceError, FileError
+from k210kit.demo import demo, workshop
+from k210kit.errors import DeviceError, FileError, RefusedError
 from k210kit.studio.stick import stb_folder
 from tests.json_schemas import held
 
@@ -45,3 +45,18 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     with pytest.raises(FileError, match="is not of an earlier demo"):
         demo(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_step_that_fails_stops_the_demo_with_its_reason_and_leaves_what_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fits_not(_: object) -> str:
+        raise RefusedError("It does not fit.")
+
+    steps = dict(workshop.STEPS) | {"train and compile": fits_not}
+    monkeypatch.setattr(workshop, "STEPS", tuple(steps.items()))
+    told: list[str] = []
+    with pytest.raises(RefusedError, match="It does not fit"):
+        demo(tmp_path / "demo", short=True, told=told.append)
+    assert [line.split(":")[0] for line in told] == ["data"]
+    assert list((tmp_path / "demo" / "cards" / "images").iterdir())
