@@ -40,6 +40,7 @@ $(VENV)/.made:
 
 $(VENV)/.run: $(VENV)/.made pyproject.toml
 	$(PIP) -e '.[train,device,studio,onnx]'
+	$(BIN)/python -m compileall -q src  # pip does it, but not for an editable install
 	touch $@
 
 $(VENV)/.all: $(VENV)/.run pyproject.toml
