@@ -15,6 +15,7 @@ __all__ = ["of_the_computer", "read_whole", "refuse_existing", "write_whole"]
 _NAMES_AND_DISKS = frozenset(
     (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 )
+_FULL = frozenset((errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 
 
 def read_whole(path: Path, *, most_bytes: int | None = None) -> bytes:
@@ -66,6 +67,10 @@ def _umask() -> int:
 
 def of_the_computer(error: OSError) -> FileError | None:
     """What a computer says about a name or a disk, as an error of the user's; None for an `OSError` of our own."""
+    if error.errno in _FULL and error.filename is None:
+        return FileError(
+            f"Nothing more can be written: {error.strerror}. Make room on the disk that the output goes to."
+        )
     if error.errno not in _NAMES_AND_DISKS or not isinstance(error.filename, str):
         return None
     return FileError(f"{error.filename} cannot be used: {error.strerror}.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from k210kit.cli.output import Json, note, show
+from k210kit.cli.output import Json, note, show, styled
 from k210kit.errors import InputError
 from k210kit.explain import LANGUAGES, Explanation, explain
 
@@ -48,13 +48,9 @@ def explain_text(
         raise typer.Exit(_ANSWER_IS_NO)
 
 
-def _lines(one: Explanation, languages: tuple[str, ...]) -> list[str]:
-    lines = [f"[bold]{_plain(one.matched)}[/]"]
+def _lines(one: Explanation, languages: tuple[str, ...]) -> list[Any]:  # Any: what rich renders
+    lines = [styled((one.matched, "bold"))]
     for language in languages:
         detail = f" {one.detail.of(language)}" if one.detail else ""
-        lines += [f"  {_plain(one.cause.of(language) + detail)}", f"  → {_plain(one.cure.of(language))}"]
+        lines += [f"  {one.cause.of(language)}{detail}", f"  → {one.cure.of(language)}"]
     return [*lines, ""]
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

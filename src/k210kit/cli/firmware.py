@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from k210kit.cli.output import Force, Json, note, show, table
+from k210kit.cli.output import Force, Json, note, show, styled, table
 from k210kit.errors import InputError, RefusedError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -110,14 +110,15 @@ def inspect_image(
 def _image_text(found: Inspection) -> list[Any]:  # Any: what rich renders
     parts: list[Any] = []
     if found.file:
-        parts.append(f"[bold]{found.file}[/]: {found.kind}, {found.bytes:,} bytes, SHA-256 {found.sha256[:16]}…")
+        what = f": {found.kind}, {found.bytes:,} bytes, SHA-256 {found.sha256[:16]}…"
+        parts.append(styled((str(found.file), "bold"), what))
     if found.kind == "firmware":
         parts += _program_text(found)
     else:
         parts += [f"{name}: {value}" for name, value in found.facts.items()]
-    parts += [f"[yellow]{text}[/]" for text in found.warnings]
+    parts += [styled((text, "yellow")) for text in found.warnings]
     for name, part in found.parts:
-        parts += ["", f"[bold]{name}[/]: {part.kind} {part.version}".rstrip(), *_image_text(part)]
+        parts += ["", styled((name, "bold"), f": {part.kind} {part.version}".rstrip()), *_image_text(part)]
     return parts
 
 
@@ -224,18 +225,12 @@ def _size_text(checked: Checked) -> list[str]:
     ]
 
 
-def _findings_text(checked: Checked) -> list[str]:
+def _findings_text(checked: Checked) -> list[Any]:  # Any: what rich renders
     colours = {"error": "red", "warning": "yellow"}
     return [
-        f"[{colours[row.level]}]{row.level}[/]{f' in line {row.line}' if row.line else ''}: {_escape(row.message)}"
+        styled((row.level, colours[row.level]), f"{f' in line {row.line}' if row.line else ''}: {row.message}")
         for row in checked.findings
     ]
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 @app.command("diff", epilog="Example: `k210kit firmware diff minimum_with_ide config_tiny.mk`")
@@ -279,7 +274,8 @@ def build(
     if dry_run:
         ready = prepare(job)
         facts = [f"{name}: {value}" for name, value in ready.facts.items()]
-        show(ready, as_json=json, text=[*facts, *(f"[yellow]warning[/]: {_escape(text)}" for text in ready.warnings)])
+        warnings = [styled(("warning", "yellow"), f": {text}") for text in ready.warnings]
+        show(ready, as_json=json, text=[*facts, *warnings])
         return
     try:
         with progress("build") as report:

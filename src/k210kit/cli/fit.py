@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from k210kit.cli.output import Force, Json, console, show, table
+from k210kit.cli.output import Force, Json, console, show, styled, table
 from k210kit.errors import InputError, RefusedError
 
 __all__ = ["app"]
@@ -93,9 +93,9 @@ def _text(result: Any) -> list[Any]:  # Any: rich renderables
 
     colour = "green" if result.fits else "red"
     parts: list[Any] = [
-        f"[bold]{result.model.name}[/] on [bold]{result.firmware}[/] ({result.firmware_title})",
-        f"[{colour}]{_escape(result.verdict)}[/]",
-        f"[bold]{_escape(result.next_step)}[/]",
+        styled((result.model.name, "bold"), " on ", (result.firmware, "bold"), f" ({result.firmware_title})"),
+        styled((result.verdict, colour)),
+        styled((result.next_step, "bold")),
         "",
     ]
     for bar in bars(result):
@@ -107,7 +107,7 @@ def _text(result: Any) -> list[Any]:  # Any: rich renderables
             (_row(item) for item in result.items),
         )
     )
-    parts += [f"[yellow]{_escape(row.rule)}: {_escape(row.message)}[/]" for row in result.hazards]
+    parts += [styled((f"{row.rule}: {row.message}", "yellow")) for row in result.hazards]
     if result.remedies:
         rows = ((r.what, r.how, f"{r.spare_bytes:,}", "sure" if r.certain else "close") for r in result.remedies)
         parts.append(table("What would make it fit", ["change", "how", "to spare>", ""], rows))
@@ -156,9 +156,3 @@ def _bar(bar: Any) -> list[Any]:  # Any: a Bar; rich texts
         legend[-1].append(f"{letter if plain else '■'} ", style=style)
         legend[-1].append(words)
     return [f"{bar.title}, {bar.total:,} bytes", line, *legend]
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

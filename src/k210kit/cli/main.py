@@ -15,6 +15,7 @@ from k210kit.cli.output import fail, show
 from k210kit.cli.table import COMMANDS, Command
 from k210kit.errors import InputError, KitError
 from k210kit.files import of_the_computer
+from k210kit.streams import leave_output, ready_streams
 
 __all__ = ["app", "main"]
 
@@ -92,6 +93,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and leave with one of the exit codes 0, 1, 2, 3."""
+    ready_streams()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own cost every start 45 ms; the kit shares out work itself
     try:
         code = app(prog_name="k210kit", standalone_mode=False)
@@ -102,12 +104,15 @@ def main() -> None:
         said, where = error.format_message(), error.ctx.command_path if error.ctx else "k210kit"
         fail(InputError(f"{said if said.endswith(('?', '.')) else said + '.'} See: {where} --help"))
     except BrokenPipeError:  # the reader of a pipe has left, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_output()
         sys.exit(0)
+    except SystemExit as left:  # rich's own answer to the same, in pages of help
+        sys.exit(0 if isinstance(left.__context__, BrokenPipeError) else left.code)
     except OSError as error:
         told = of_the_computer(error)
         if told is None:
             raise
+        leave_output()  # what could not be written is not tried again at the end
         fail(told)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nStopped.\n")

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol
@@ -15,8 +15,9 @@ from typing import Annotated, Any, NoReturn, Protocol
 import typer
 
 from k210kit.errors import KitError
+from k210kit.streams import leave_output
 
-__all__ = ["Force", "Json", "Progress", "console", "fail", "note", "progress", "show", "table", "to_json"]
+__all__ = ["Force", "Json", "Progress", "console", "fail", "note", "progress", "show", "styled", "table", "to_json"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
@@ -38,21 +39,45 @@ class Failure:
 
 
 def console(*, stderr: bool = False) -> Any:  # Any: rich is imported only when something is printed
-    """A rich console: colour and tables on a terminal, plain text elsewhere."""
+    """A rich console: colour and tables on a terminal, plain text elsewhere; words are shown as they are."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, soft_wrap=True, highlight=False, width=None if stream.isatty() else 200)
+    width = None if stream.isatty() else 200
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False, width=width)
+
+
+def styled(*parts: str | tuple[str, str]) -> Any:  # Any: a rich text
+    """A line of words, some of them with a style: `styled("as ", (name, "bold"))`."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
 
 
 def show(result: object, *, as_json: bool, text: Any) -> None:  # Any: whatever rich can render
-    """Print a command's result: `result` as JSON, or the renderables of `text` for a person."""
+    """Print a command's result: `result` as JSON (ASCII, whatever the locale), or `text`'s parts for a person."""
     if as_json:
-        sys.stdout.write(json.dumps(to_json(result), ensure_ascii=False, allow_nan=False) + "\n")
+        _print(json.dumps(to_json(result), allow_nan=False) + "\n")
         return
     out = console()
-    for part in text if isinstance(text, list | tuple) else [text]:
-        out.print(part)
+    parts = text if isinstance(text, list | tuple) else [text]
+    if out.is_terminal:
+        for part in parts:
+            out.print(part)
+        return
+    with out.capture() as captured:
+        for part in parts:
+            out.print(part)
+    _print("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _print(text: str) -> None:
+    """To stdout; a reader who has left, as `| head` does, does not change the exit code."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave_output()
 
 
 def to_json(value: object) -> Any:  # Any: JSON
@@ -87,21 +112,16 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
 
 def note(message: str) -> None:
     """A line for the person at the terminal, on stderr."""
-    console(stderr=True).print(message, markup=False)
+    console(stderr=True).print(message)
 
 
 def fail(error: KitError) -> NoReturn:
     """Print one message and leave with the error's exit code; with --json a JSON object on stdout too."""
-    console(stderr=True).print(f"[bold red]error:[/] {_escape(str(error))}")
+    with suppress(OSError):  # where nobody can be told, the exit code still tells
+        console(stderr=True).print(styled(("error:", "bold red"), f" {error}"))
     if "--json" in sys.argv:
         show(Failure(error=Said(kind=type(error).__name__, message=str(error))), as_json=True, text="")
     sys.exit(error.exit_code)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 class Progress(Protocol):
@@ -118,7 +138,9 @@ def progress(title: str) -> Iterator[Progress]:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        with Bar(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=err) as bar:
+        with Bar(
+            TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn(), console=err
+        ) as bar:
             task = bar.add_task(title, total=1.0)
             yield lambda fraction, what="": bar.update(task, completed=fraction, description=what or title)
         return
@@ -128,6 +150,6 @@ def progress(title: str) -> Iterator[Progress]:
         nonlocal last
         if int(fraction * 10) > last:
             last = int(fraction * 10)
-            err.print(f"{title}: {fraction:4.0%} {what}".rstrip(), markup=False)
+            err.print(f"{title}: {fraction:4.0%} {what}".rstrip())
 
     yield line

@@ -21,6 +21,7 @@ from k210kit.emulator.running import Printed, run_on
 from k210kit.emulator.surroundings import setup_of
 from k210kit.errors import KitError, missing_file
 from k210kit.files import of_the_computer
+from k210kit.streams import ready_streams
 
 __all__ = ["main"]
 
@@ -42,6 +43,7 @@ _NAMED_SIBLINGS = (
 
 def main(request_file: str, result_file: str) -> None:
     """Run what the request asks and leave the result, or the error, as JSON."""
+    ready_streams()
     work = Path(result_file).parent
     try:
         result = _run(RunRequest.from_json(Path(request_file).read_text(encoding="utf-8")), work)
