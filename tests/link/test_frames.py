@@ -4,7 +4,7 @@ import random
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from k210kit.errors import FormatError
@@ -55,7 +55,8 @@ def test_noise_is_handed_on_whole_and_nothing_is_kept(noise: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 2**32), st.integers(0, 4))
+@example(seed=319, hits=2)
+@given(seed=st.integers(0, 2**32), hits=st.integers(0, 4))
 def test_every_undamaged_frame_arrives_and_no_damaged_one(seed: int, hits: int) -> None:
     rng = random.Random(seed)
     encoder = Encoder(sequence=rng.randrange(65536))
@@ -64,7 +65,8 @@ def test_every_undamaged_frame_arrives_and_no_damaged_one(seed: int, hits: int) 
     arrived = [Encoder(f.sequence).encode(f.kind, f.payload) for f in whole(Decoder(), stream, rng)]
     assert set(arrived) <= set(sent)
     kept = [frame for frame in arrived if frame in {sent[i] for i in whole_ones}]
-    assert list(dict.fromkeys(kept)) == [sent[i] for i in whole_ones]
+    in_order = sorted((sent[i] for i in whole_ones), key=stream.find)  # a piece that came twice moves what follows it
+    assert list(dict.fromkeys(kept)) == in_order
 
 
 def test_one_bit_in_ten_thousand_costs_just_the_frames_it_hits() -> None:
