@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from k210kit.cli.new_project import app
@@ -17,13 +18,31 @@ run = CliRunner().invoke
 
 def test_a_project_has_places_for_photos_tasks_and_a_workflow(tmp_path: Path) -> None:
     folder = tmp_path / "my camera"
-    result = run(app, [str(folder), "--task", "detect", "--json"], catch_exceptions=False)
+    result = run(app, [str(folder), "--json"], catch_exceptions=False)
     assert len(json.loads(result.stdout)["files"]) == 6
+    assert json.loads(result.stdout)["next"][0] == f"cd '{folder}'"
     tasks = json.loads((folder / ".vscode" / "tasks.json").read_text())
-    assert tasks["tasks"][0]["command"] == "k210kit train photos -o run --task detect"
-    assert "--task detect" in (folder / ".github" / "workflows" / "train.yml").read_text()
+    assert tasks["tasks"][0]["command"] == "k210kit train photos -o run --task classify"
+    assert "--task classify" in (folder / ".github" / "workflows" / "train.yml").read_text()
     assert (folder / "README.md").read_text().startswith("# my camera\n")
     assert (folder / "photos" / "first").is_dir()
+
+
+def test_a_detector_has_boxes_beside_its_photos_and_no_folder_per_class(tmp_path: Path) -> None:
+    folder = tmp_path / "camera"
+    result = run(app, [str(folder), "--task", "detect"], catch_exceptions=False)
+    assert "with their boxes beside them" in result.stdout
+    assert "with their boxes beside them" in (folder / "README.md").read_text()
+    assert "--task detect" in (folder / ".github" / "workflows" / "train.yml").read_text()
+    assert list((folder / "photos").iterdir()) == []
+
+
+def test_the_workflow_keeps_the_bundle_even_if_it_does_not_fit(tmp_path: Path) -> None:
+    run(app, [str(tmp_path / "camera")], catch_exceptions=False)
+    steps = yaml.safe_load((tmp_path / "camera/.github/workflows/train.yml").read_text())["jobs"]["train"]["steps"]
+    does = [step.get("uses", step.get("run", "")) for step in steps]
+    assert does[-2].startswith("actions/upload-artifact@")
+    assert does[-1].startswith("k210kit fit ")
 
 
 def test_every_command_of_a_project_is_one_that_the_kit_takes(tmp_path: Path) -> None:

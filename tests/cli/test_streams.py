@@ -119,6 +119,12 @@ def test_a_name_is_shown_as_it_is(name: str, call: Call, tmp_path: Path) -> None
     assert call("inspect", f"no{name}").err.startswith(f"error: no{name} does not exist.")
 
 
+def test_the_doctor_names_extras_as_they_are_typed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    left = call("doctor")
+    assert "pip install 'k210kit[onnx]'" in left.out
+
+
 def test_what_goes_into_a_file_has_no_blanks_at_the_end_of_lines(call: Call, folder: Path) -> None:
     for words in ("inspect m.kmodel", "fit m.kmodel", "doctor", "firmware list"):
         assert [line for line in call(*words.split()).out.splitlines() if line != line.rstrip()] == []

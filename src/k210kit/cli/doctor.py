@@ -27,11 +27,7 @@ class Diagnosis:
 def doctor(json: Json = False) -> None:
     """Say what is missing on this computer, and what to do: Python, libraries, disk, serial ports."""
     findings = diagnose()
-    rows = [(_SIGNS[one.state], one.name, _plain(one.found), _plain(one.cure)) for one in findings]
+    rows = [(_SIGNS[one.state], one.name, one.found, one.cure) for one in findings]
     show(Diagnosis(findings=findings), as_json=json, text=table("", ("", "what", "found", "what to do"), rows))
     if not is_fit(findings):
         raise typer.Exit(_ANSWER_IS_NO)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")  # no markup: pip install 'k210kit[device]'

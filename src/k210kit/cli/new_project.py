@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from k210kit.files import write_whole
 __all__ = ["app"]
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "project"
+_PHOTOS = {  # what goes below photos/, by task
+    "classify": "photos below photos/, a folder per class (some 30 each are a start)",
+    "detect": "photos below photos/, with their boxes beside them (Pascal VOC, YOLO, COCO, LabelMe, VoTT or CSV)",
+}
 
 app = typer.Typer(add_completion=False)
 
@@ -40,15 +45,15 @@ def new_project(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileError(f"{folder} exists and is not an empty folder. Give another name; nothing was changed.")
     written = []
+    words = {"name": folder.resolve().name, "task": task, "photos": _PHOTOS[task]}
     for parts, source in _templates(_TEMPLATES, ()):
+        if task == "detect" and parts[0] == "photos":
+            continue  # a folder per class
         path = folder.joinpath(*parts)
-        write_whole(path, Template(source.read_text(encoding="utf-8")).substitute(name=folder.name, task=task))
+        write_whole(path, Template(source.read_text(encoding="utf-8")).substitute(words))
         written.append(path)
-    steps = [
-        f"cd {folder}",
-        "put photos below photos/, a folder per class",
-        f"k210kit train photos -o run --task {task}",
-    ]
+    (folder / "photos").mkdir(exist_ok=True)
+    steps = [f"cd {shlex.quote(str(folder))}", f"put {_PHOTOS[task]}", f"k210kit train photos -o run --task {task}"]
     show(
         Project(folder=folder, files=written, next=steps),
         as_json=json,
