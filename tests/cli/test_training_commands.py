@@ -39,6 +39,8 @@ def test_train_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
         ((tmp_path / "empty", "--input", "wide"), "'wide' is no size"),
         ((tmp_path / "empty", "--alpha", "0.3"), "--alpha is 0.3; one of 0.25, 0.5, 0.75, 1.0 was expected"),
         ((tmp_path / "empty", "--format", "xml"), "There is no data set form 'xml'"),
+        ((tmp_path / "empty", "--board", "unitx"), "There is no board 'unitx'"),
+        ((tmp_path / "empty", "--firmware", "gone.bin"), "gone.bin"),
     ):
         done = kit("train", *arguments, "-o", tmp_path / "run")
         assert done.returncode == 2

@@ -154,6 +154,7 @@ def test_without_a_backbone_nothing_becomes_random_silently(
     cards = classified.run.parent / "cards"
     with pytest.raises(InputError, match="--backbone none"):
         train(cards, tmp_path / "run", replace(OPTIONS, net="mobilenet"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_report_stands_alone(classified: TrainResult, detected: TrainResult) -> None:

@@ -14,7 +14,15 @@ from k210kit.timing import Load
 
 from .datasets.pixels import InputSize
 
-__all__ = ["CAMERAS", "Camera", "CameraPlan", "camera_named", "plan_camera", "released_builds_that_hold_it"]
+__all__ = [
+    "CAMERAS",
+    "Camera",
+    "CameraPlan",
+    "camera_named",
+    "check_target",
+    "plan_camera",
+    "released_builds_that_hold_it",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +62,11 @@ def camera_named(name: str) -> Camera:
         if camera.name == name:
             return camera
     raise unknown("board", name, (camera.name for camera in CAMERAS))
+
+
+def check_target(board: str, firmware: str | None) -> None:
+    """An `InputError` if there is no such board or firmware, said before an hour of training rather than after it."""
+    resolve(firmware or camera_named(board).firmware)
 
 
 @dataclass(frozen=True, kw_only=True)

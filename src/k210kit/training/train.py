@@ -18,6 +18,7 @@ from k210kit.errors import FileError, InputError
 from k210kit.files import write_whole
 
 from .backbones import alpha_of, carry_over, find_weights, read_weights
+from .cameras import check_target
 from .classification import ClassLesson, fit_head, stacked
 from .datasets import Dataset, Examined, Health, Split, examine, read_dataset, split
 from .deploying import Deployed, deploy
@@ -39,6 +40,7 @@ from .yolo import ANCHORS, NMS, Anchors, cell_of, find_anchors, stride_for
 __all__ = ["TrainResult", "train"]
 
 Progress = Callable[[float, str], None]
+_PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,7 @@ def train(
     """
     started = time.perf_counter(), time.process_time()
     folder, options = Path(run), options or TrainOptions()
+    check_target(options.board, options.firmware)
     progress(0.0, "reading the data set")
     read = read_dataset(Path(dataset), task=options.task, form_name=options.form)
     options = _settled(options, folder, read, resume=resume, force=force)
@@ -115,10 +118,12 @@ def train(
     )
     parts = split(examined, fractions=options.fractions, seed=options.seed)
     told(_data_line(examined, parts))
-    _write_config(folder, options, examined, parts, resume=resume)
+    fingerprint = _fingerprint(folder, parts, resume=resume)
     progress(0.03, "starting TensorFlow")
     seeded(options.seed)
     job = _job(options, folder, examined, parts)
+    if not resume:
+        _write_config(job, fingerprint)  # not before all that a user can ask wrongly was looked at
     told(_net_line(job))
     trainer, stopped = _trained(job, resume, lambda f, what: progress(0.04 + 0.76 * f, what), told)
     trainer.take_best()
@@ -309,17 +314,20 @@ def _train_head(trainer: Trainer, job: _Job) -> None:
     trainer.begin_phase(0, score=score, straight=None, weights=job.model.get_weights())
 
 
-def _write_config(folder: Path, options: TrainOptions, examined: Examined, parts: Split, *, resume: bool) -> None:
-    """Keep what the run was asked, which picture went into which part, and what the doctor found."""
-    digests = {name: [r.digest for r in getattr(parts, name)] for name in ("train", "validation", "test")}
+def _fingerprint(folder: Path, parts: Split, *, resume: bool) -> str:
+    """The SHA-256 of which picture is in which part; a resumed run must have the same."""
+    digests = {name: [r.digest for r in getattr(parts, name)] for name in _PARTS}
     fingerprint = hashlib.sha256(_json(digests).encode()).hexdigest()
-    if resume:
-        _, before = read_config(folder / "config.json")
-        if before["data"] != fingerprint:
-            raise InputError(f"The data set has changed since {folder} was begun. Begin anew with another -o.")
-        return
-    body = {"kit": __version__, "options": asdict(options), "data": fingerprint, "labels": list(examined.labels)}
-    names = {name: [{"file": r.name, "sha256": r.digest} for r in getattr(parts, name)] for name in digests}
+    if resume and read_config(folder / "config.json")[1]["data"] != fingerprint:
+        raise InputError(f"The data set has changed since {folder} was begun. Begin anew with another -o.")
+    return fingerprint
+
+
+def _write_config(job: _Job, fingerprint: str) -> None:
+    """Keep what the run was asked, which picture went into which part, and what the doctor found."""
+    folder, examined = job.run, job.examined
+    body = {"kit": __version__, "options": asdict(job.options), "data": fingerprint, "labels": list(examined.labels)}
+    names = {name: [{"file": r.name, "sha256": r.digest} for r in getattr(job.parts, name)] for name in _PARTS}
     write_whole(folder / "split.json", _json(names), force=True)
     write_whole(folder / "findings.json", _json([asdict(f) for f in examined.health.findings]), force=True)
     (folder / "checkpoints" / "last.npz").unlink(missing_ok=True)
@@ -338,7 +346,7 @@ def _result(job: _Job, trainer: Trainer, made: Deployed, stopped: bool, spent: t
     drop = getattr(made.metrics_float, headline) - getattr(made.metrics_kmodel, headline)
     history, state = trainer.state.history, trainer.state
     phase = job.recipe.phases[state.phase]
-    parts = {name: len(getattr(job.parts, name)) for name in ("train", "validation", "test")}
+    parts = {name: len(getattr(job.parts, name)) for name in _PARTS}
     nothing = learnt_nothing(made.metrics_float, pretrained=not job.backbone.startswith("none"))
     warnings = [*nothing, *made.warnings, *_left_out(job.examined)]
     if drop > (0.01 if headline == "accuracy" else 0.02):

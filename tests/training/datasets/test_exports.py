@@ -267,3 +267,55 @@ def test_projects_of_tools_are_named_with_what_to_do(tmp_path: Path, body: objec
     files = {"images/1.png": picture(1), "images/2.png": picture(2), "export.json": json.dumps(body)}
     with pytest.raises(InputError, match=f"export.json is {title}, which is not read. Export as Pascal VOC, COCO"):
         read_dataset(written(tmp_path, files))
+
+
+def test_labelimgs_stock_suggestions_are_not_the_labels_of_a_set(tmp_path: Path) -> None:
+    files = {"one.png": picture(1), "one.xml": voc("one.png", voc_object()), "predefined_classes.txt": "dog\nperson\n"}
+    only_cat(read_dataset(written(tmp_path, files)))
+
+
+def test_a_label_file_of_another_set_is_told_and_not_used(tmp_path: Path) -> None:
+    files = {"one.png": picture(1), "one.xml": voc("one.png", voc_object()), "labels.txt": "dog\nperson\n"}
+    read = read_dataset(written(tmp_path, files))
+    assert said(read, tmp_path.name) == ["has a label file that lists no label in use (dog, person); not used"]
+    only_cat(read)
+
+
+@pytest.mark.parametrize("declaration", ["", '<?xml version="1.0" encoding="GBK"?>'])
+def test_chinese_windows_writes_gbk_and_one_label_stays_one(tmp_path: Path, declaration: str) -> None:
+    # 蓝盒 alone would also be four half-width katakana of Shift JIS
+    files: dict[str, bytes | str] = {}
+    for number, label in enumerate(("红球", "蓝盒", "蓝盒"), 1):
+        files[f"{number}.png"] = picture(number)
+        files[f"{number}.xml"] = (declaration + voc(f"{number}.png", voc_object(label))).encode("gbk")
+    assert read_dataset(written(tmp_path, files)).labels == ("红球", "蓝盒")
+
+
+def test_makesense_writes_a_table_without_a_head(tmp_path: Path) -> None:
+    only_cat(read_dataset(written(tmp_path, {"one.png": picture(1), "t.csv": "cat,10,20,40,40,one.png,80,100\n"})))
+
+
+def test_roboflow_writes_a_column_per_class(tmp_path: Path) -> None:
+    table = "filename, cat, dog\na.png, 1, 0\nb.png, 0, 1\nc.png, 1, 1\n"
+    files = {"train/_classes.csv": table, **{f"train/{n}.png": picture(k) for k, n in enumerate("abc")}}
+    read = read_dataset(written(tmp_path, files))
+    assert [(p.name, p.label) for p in read.pictures] == [("train/a.png", "cat"), ("train/b.png", "dog")]
+    assert said(read, "train/_classes.csv:4") == ["gives train/c.png no label; it is left out"]
+
+
+@pytest.mark.parametrize("names", ["_darknet.labels", "coco.names", "_classes.txt"])
+def test_darknet_calls_its_list_of_classes_by_a_suffix(tmp_path: Path, names: str) -> None:
+    files = {"train/one.png": picture(1), "train/one.txt": "0 0.375 0.4 0.5 0.4\n", f"train/{names}": "cat\n"}
+    only_cat(read_dataset(written(tmp_path, files)))
+
+
+def test_keras_yolo_has_a_line_per_picture(tmp_path: Path) -> None:
+    lines = "pictures/one.png 10,20,50,60,0\npictures/two.png\ngone.png 1,2,3,4,0\npictures/one.png 1,2,3,4,7\n"
+    files = {"p/one.png": picture(1), "p/two.png": picture(2), "train.txt": lines, "classes.txt": "cat\n"}
+    read = read_dataset(written(tmp_path, files))
+    assert said(read, "train.txt:3") == ["names gone.png, which is not there"]
+    assert said(read, "train.txt:4") == [
+        "has class 7, but 1 classes are listed; that box is left out",
+        "has no usable box left, so its picture is left out",
+    ]
+    only_cat(read)

@@ -76,13 +76,26 @@ def test_damage_inside_a_zip_is_told_per_file(tmp_path: Path) -> None:
         read.pictures[0].read()
 
 
-def test_names_in_shift_jis_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp932", ["赤いボール", "青い箱"]),
+        ("gbk", ["红球", "蓝盒"]),
+        ("cp437", ["Bälle", "Würfel", "éléphant"]),
+        ("utf-8", ["犬", "고양이"]),
+    ],
+)
+def test_names_without_the_unicode_mark_are_read(tmp_path: Path, encoding: str, names: list[str]) -> None:
     path = tmp_path / "a.zip"
-    info = zipfile.ZipInfo("XX/1.png")
     with zipfile.ZipFile(path, "w") as target:
-        target.writestr(info, b"x")
-    path.write_bytes(path.read_bytes().replace(b"XX/", "犬".encode("cp932") + b"/"))
-    assert open_store(path, Findings()).names == ("犬/1.png",)
+        for number in range(len(names)):
+            target.writestr(zipfile.ZipInfo(f"{number}" * len(names[number].encode(encoding)) + "/1.png"), b"x")
+    data = path.read_bytes()
+    for number, name in enumerate(names):
+        raw = name.encode(encoding)
+        data = data.replace(f"{number}".encode() * len(raw) + b"/", raw + b"/")
+    path.write_bytes(data)
+    assert set(open_store(path, Findings()).names) == {f"{name}/1.png" for name in names}
 
 
 def test_what_is_no_zip_is_said(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Each reader joins the table of forms where it is defined.
 
 from __future__ import annotations
 
-from . import coco, cvat, folder, labelme, table, tfrecord, voc, yolo  # noqa: F401 - they fill the table
+from . import coco, cvat, folder, labelme, lines, table, tfrecord, voc, yolo  # noqa: F401 - they fill the table
 from .doctor import Examined, Health, Ready, examine
 from .forms import FORMS, read_dataset
 from .records import Box, Dataset, Finding, Findings, Part, Picture, Task

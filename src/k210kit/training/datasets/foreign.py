@@ -36,6 +36,7 @@ _EXPORTS = (
     (("boundingBoxAnnotations",), "Google's JSON lines"),
     (("Labeled Data",), "Labelbox's JSON"),
     (("classTitle", "exterior"), "Supervisely's JSON"),
+    (("annotations", "coordinates", "image"), "CreateML's JSON"),
 )
 
 

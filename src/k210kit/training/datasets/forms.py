@@ -38,7 +38,7 @@ class Form:
 
 FORMS: dict[str, Form] = {}
 # most particular first: a folder per class is what is left
-_ORDER = ("tfrecord", "coco", "labelme", "cvat", "voc", "yolo", "csv", "folders")
+_ORDER = ("tfrecord", "coco", "labelme", "cvat", "voc", "lines", "yolo", "csv", "folders")
 
 
 def form(name: str, title: str, recognises: Callable[[Store], bool]) -> Callable[[Reader], Reader]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from k210kit.errors import FileError, FormatError, InputError, missing_file
 
+from .encodings import declared, encoding_of, is_utf8
 from .records import Findings
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+_TEXT_SUFFIXES = {".xml", ".txt", ".csv", ".json", ".yaml", ".yml", ".names", ".labels"}
+_MOST_TRIED = 300  # texts that decide on an encoding
 _MOST_FILES = 1_000_000
 _MOST_BYTES_OF_ONE = 1 << 30
 _MOST_TEXT_BYTES = 1 << 29
@@ -35,10 +38,14 @@ _MOST_RATIO, _RATIO_COUNTS_FROM = 200, 16 << 20
 
 
 class Store(Protocol):
-    """A folder or a zip; names are relative, with `/`, sorted."""
+    """A folder or a zip; names are relative, with `/`, sorted.
+
+    encoding: of its texts that are not UTF-8; None until one is met.
+    """
 
     title: str
     names: tuple[str, ...]
+    encoding: str | None
 
     def read(self, name: str) -> bytes:
         """The bytes of one file; a damaged or unreadable one is an `InputError`."""
@@ -47,6 +54,7 @@ class Store(Protocol):
 class _Folder:
     def __init__(self, path: Path, findings: Findings) -> None:
         self.title, self._path = path.name or str(path), path
+        self.encoding: str | None = None
         names = []
         for folder, folders, files in os.walk(path, followlinks=False):
             for linked in [f for f in folders if (Path(folder) / f).is_symlink()]:
@@ -68,6 +76,7 @@ class _Folder:
 class _Zip:
     def __init__(self, path: Path, findings: Findings) -> None:
         self.title = path.name
+        self.encoding: str | None = None
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
@@ -76,8 +85,7 @@ class _Zip:
         if len(entries) > _MOST_FILES:
             raise FormatError(f"{path} lists {len(entries):,} files; at most {_MOST_FILES:,} are taken")
         self._entries: dict[str, zipfile.ZipInfo] = {}
-        for entry in entries:
-            name = _readable_name(entry)
+        for entry, name in zip(entries, _readable_names(entries), strict=True):
             if entry.is_dir() or any(_is_junk(part) for part in name.split("/") if part.strip(".")):
                 continue
             if fault := _fault(entry, name):
@@ -114,18 +122,13 @@ def _fault(entry: zipfile.ZipInfo, name: str) -> str:
     return ""
 
 
-def _readable_name(entry: zipfile.ZipInfo) -> str:
-    """Names without the UTF-8 mark come as code page 437; most such zips hold UTF-8 or Shift JIS."""
-    name = entry.filename
-    if not entry.flag_bits & 0x800:
-        raw = name.encode("cp437", errors="replace")
-        for encoding in ("utf-8", "cp932"):
-            try:
-                name = raw.decode(encoding)
-                break
-            except UnicodeDecodeError:
-                continue
-    return name.replace("\\", "/")
+def _readable_names(entries: list[zipfile.ZipInfo]) -> list[str]:
+    """Names without the UTF-8 mark come as code page 437; many such zips hold UTF-8, Shift JIS or GBK."""
+    raw = [None if e.flag_bits & 0x800 else e.filename.encode("cp437", errors="replace") for e in entries]
+    unmarked = [name for name in raw if name is not None]
+    encoding = "utf-8" if all(map(is_utf8, unmarked)) else encoding_of(unmarked, western="cp437")
+    names = [e.filename if r is None else r.decode(encoding) for e, r in zip(entries, raw, strict=True)]
+    return [name.replace("\\", "/") for name in names]
 
 
 def _is_junk(name: str) -> bool:
@@ -150,18 +153,28 @@ def is_picture(name: str) -> bool:
 
 
 def text_of(store: Store, name: str) -> str:
-    """A text file: UTF-8, UTF-16 with a mark, else the encodings of Windows in Japan and in the West."""
+    """A text file: UTF-8, UTF-16 with a mark, what its XML declaration says, else an old encoding of Windows."""
     data = store.read(name)
     if len(data) > _MOST_TEXT_BYTES:
         raise FormatError(f"{name} has {len(data):,} bytes of text; at most {_MOST_TEXT_BYTES:,} are read")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("cp1252", errors="replace")
+    if is_utf8(data):
+        return data.decode("utf-8-sig")
+    return data.decode(declared(data) or _old_encoding(store, data), errors="replace")
+
+
+def _old_encoding(store: Store, data: bytes) -> str:
+    """The one encoding of all of the store's texts that are not UTF-8, decided when the first of them is met."""
+    if store.encoding is None:
+        texts = [data]
+        for name in [n for n in store.names if PurePosixPath(n).suffix.lower() in _TEXT_SUFFIXES][:_MOST_TRIED]:
+            try:
+                texts.append(store.read(name))
+            except InputError:
+                continue  # whoever needs this file tells what is wrong with it
+        store.encoding = encoding_of([t for t in texts if not is_utf8(t)], western="cp1252")
+    return store.encoding
 
 
 def has_json_with(store: Store, *words: str) -> bool:

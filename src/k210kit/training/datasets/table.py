@@ -1,11 +1,11 @@
 """CSV: a row per box (`filename,width,height,class,xmin,ymin,xmax,ymax`, or `path,x1,y1,x2,y2,class` without a head),
-a row per picture (`filename,label`), or VIA's columns of JSON."""
+a row per picture (`filename,label`, or a column of 0 and 1 per class), or VIA's columns of JSON."""
 
 from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -47,19 +47,33 @@ _COLUMNS = {
     "attributes": ("region_attributes",),
 }
 _SIDES = ("left", "top", "right", "bottom")
+# tables without a head: keras-retinanet's, MakeSense's, and that of a label alone
+_HEADLESS = (
+    ("file", "label"),
+    ("file", *_SIDES, "label"),
+    ("label", "left", "top", "box_width", "box_height", "file", "width", "height"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Table:
-    """One CSV file: where each column is, the rows below the head, the number of the first of them."""
+    """One CSV file: where each column is, the rows below the head, the number of the first of them.
+
+    classes: the class of each column of 0 and 1, where there are such in place of a label.
+    """
 
     name: str
     columns: dict[str, int]
     rows: list[list[str]]
     first: int
+    classes: dict[int, str] = field(default_factory=dict)
 
     def cells(self, row: list[str]) -> dict[str, str]:
-        return {key: row[place] if place < len(row) else "" for key, place in self.columns.items()}
+        cells = {key: row[place] if place < len(row) else "" for key, place in self.columns.items()}
+        if self.classes:
+            chosen = [label for place, label in self.classes.items() if place < len(row) and row[place] == "1"]
+            cells["label"] = chosen[0] if len(chosen) == 1 else ""
+        return cells
 
 
 def _table(store: Store, name: str) -> _Table | None:
@@ -77,10 +91,21 @@ def _table(store: Store, name: str) -> _Table | None:
     found = {key: head.index(n) for key, names in _COLUMNS.items() for n in names[::-1] if n in head}
     if "file" in found and ("label" in found or {"shape", "attributes"} <= set(found)):
         return _Table(name=name, columns=found, rows=rows[1:], first=2)
-    if is_picture(rows[0][0]) and len(rows[0]) in (2, 6):
-        names = ("file", "label") if len(rows[0]) == 2 else ("file", *_SIDES, "label")
-        return _Table(name=name, columns={key: place for place, key in enumerate(names)}, rows=rows, first=1)
+    if "file" in found and (classes := _class_columns(rows, found["file"])):
+        return _Table(name=name, columns={"file": found["file"]}, rows=rows[1:], first=2, classes=classes)
+    for names in _HEADLESS:
+        if len(rows[0]) == len(names) and is_picture(rows[0][names.index("file")]):
+            return _Table(name=name, columns={key: place for place, key in enumerate(names)}, rows=rows, first=1)
     return None
+
+
+def _class_columns(rows: list[list[str]], file: int) -> dict[int, str]:
+    """Place -> class, if all columns but that of the files hold 0 or 1 alone, as Roboflow writes them."""
+    places = [place for place in range(len(rows[0])) if place != file]
+    filled = len(rows) > 1 and all(len(row) == len(rows[0]) for row in rows)
+    if not places or not filled or any(row[place] not in ("0", "1") for row in rows[1:] for place in places):
+        return {}
+    return {place: tidy_label(rows[0][place]) for place in places}
 
 
 def _recognises(store: Store) -> bool:

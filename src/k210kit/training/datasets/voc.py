@@ -17,7 +17,9 @@ from .store import PictureIndex, Store, text_of
 __all__ = ["label_list", "parsed_xml", "read_voc", "unannotated"]
 
 _BACKGROUND = {"background", "backgrounds", "negative", "negatives", "none", "empty"}
-_LABEL_FILES = {"labels.txt", "classes.txt", "obj.names", "label.txt", "class.txt", "predefined_classes.txt"}
+_LABEL_FILES = {"labels.txt", "classes.txt", "label.txt", "class.txt", "_classes.txt"}
+_SUGGESTIONS = {"predefined_classes.txt"}
+_LABEL_SUFFIXES = {".names", ".labels"}  # as darknet calls them
 
 
 def _recognises(store: Store) -> bool:
@@ -29,7 +31,21 @@ def _recognises(store: Store) -> bool:
 def read_voc(store: Store, findings: Findings) -> Read:
     """Boxes of every XML annotation; labels.txt, if there is one, gives the classes and their order."""
     index = PictureIndex(store.names)
-    listed = label_list(store)
+    listed = label_list(store, suggestions=False)
+    own = Findings()
+    pictures = _annotated(store, index, listed, own)
+    if listed and not any(p.boxes for p in pictures.values()):
+        own = Findings()
+        pictures = _annotated(store, index, None, own)
+        if any(p.boxes for p in pictures.values()):
+            own.warning(store.title, f"has a label file that lists no label in use ({', '.join(listed[:5])}); not used")
+        listed = None
+    findings.found += own.found
+    return Read(pictures=[*pictures.values(), *unannotated(store, index, set(pictures), findings)], labels=listed)
+
+
+def _annotated(store: Store, index: PictureIndex, listed: list[str] | None, findings: Findings) -> dict[str, Picture]:
+    """Name -> picture with its boxes, for every usable XML file."""
     pictures: dict[str, Picture] = {}
     for name in (n for n in store.names if n.lower().endswith(".xml")):
         picture = _one(store, name, index, listed, findings)
@@ -39,12 +55,20 @@ def read_voc(store: Store, findings: Findings) -> Read:
             findings.error(name, f"annotates {picture.name} a second time; the first annotation is used")
             continue
         pictures[picture.name] = picture
-    return Read(pictures=[*pictures.values(), *unannotated(store, index, set(pictures), findings)], labels=listed)
+    return pictures
 
 
-def label_list(store: Store) -> list[str] | None:
-    """The classes in the order of a label file (one a line), or None if there is no such file."""
-    found = [name for name in store.names if PurePosixPath(name).name.lower() in _LABEL_FILES]
+def label_list(store: Store, *, suggestions: bool = True) -> list[str] | None:
+    """The classes in the order of a label file (one a line), or None if there is no such file.
+
+    suggestions: whether predefined_classes.txt counts, which LabelImg offers to choose from and does not keep up.
+    """
+    paths = [PurePosixPath(name.lower()) for name in store.names]
+    found = [
+        name
+        for name, path in zip(store.names, paths, strict=True)
+        if path.name in _LABEL_FILES | (_SUGGESTIONS if suggestions else set()) or path.suffix in _LABEL_SUFFIXES
+    ]
     if not found:
         return None
     text = text_of(store, min(found, key=lambda name: (name.count("/"), name)))
