@@ -228,3 +228,16 @@ def test_an_m5stickv_lies_flat_and_still(desk: Desk) -> None:
         firmware="m5stickv",
     )
     assert printed == "25 b'\\x00\\x00\\x00\\x00@\\x00'\n"
+
+
+def test_board_info_is_a_class_whose_functions_take_no_self(desk: Desk) -> None:
+    script = """
+    import board
+    board.board_info.set("MY_PIN", 7)
+    pins = board.board_info()
+    print(pins.BOOT_KEY, pins.MY_PIN, "MY_PIN" in board.board_info.all())
+    """
+    assert desk.prints(script).splitlines()[-1] == "16 7 True"
+    assert desk.fails("from board import board_info\nboard_info.NO") == (
+        "AttributeError: type object 'board_info' has no attribute 'NO'"
+    )

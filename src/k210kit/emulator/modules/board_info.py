@@ -12,26 +12,29 @@ __all__ = ["BoardModule"]
 _BOOT_KEY = {"BOOT_KEY": 16}
 
 
-class BoardInfo:
-    """Pins by name, from `board_info` in /flash/config.json."""
+def board_info_class(values: dict[str, Any]) -> type:
+    """The class `board_info`: its functions take no `self`, and `board_info()` makes an instance that has the pins too.
 
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.load(values)
+    `values`: pins by name, from `board_info` in /flash/config.json (Any: what a configuration keeps there).
+    """
 
-    def set(self, key: str, value: Any = None) -> None:
-        """Any: what a script or a configuration keeps there."""
-        setattr(self, key, value)
+    def set(key: str, value: Any = None) -> None:
+        setattr(made, key, value)
 
-    def all(self) -> list[str]:
-        return dir(self)
+    def all() -> list[str]:
+        return dir(made)
 
-    def get(self) -> Any:
+    def get() -> Any:
         """The firmware's own slip: it uses a name that it does not define."""
         raise NameError("name 'key' is not defined")
 
-    def load(self, values: dict[str, Any]) -> None:
-        for key, value in values.items():
-            self.set(key, value)
+    def load(values: dict[str, Any] | None = None) -> None:
+        for key, value in (values or {}).items():
+            set(key, value)
+
+    made = type("board_info", (), {"set": set, "all": all, "get": get, "load": load})
+    load(values)
+    return made
 
 
 @device_module("board", needs="board")
@@ -43,7 +46,7 @@ class BoardModule:
         if values is None:
             board.print("[Warning] Not loaded from /flash/config.json to board_info.\n")
             values = _pins_of(board.name)
-        self.board_info = BoardInfo(values)
+        self.board_info = board_info_class(values)
 
 
 # Pins by product: the `board_info` of Sipeed's config.json files; M5Stack's from the products' own pages.
