@@ -11,7 +11,6 @@ from k210kit.compiler.ops import Add, Concat, Conv, Curve, Dense, Gather, Global
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pipeline import lowered
 from k210kit.compiler.program import Program
-from k210kit.compiler.refusals import LayerRefused
 from tests.compiler.test_pipeline import ONE_EACH, RELU, Net, decibels
 
 
@@ -140,11 +139,3 @@ def test_a_depthwise_kernel_of_5x5_becomes_dense_ones_of_few_channels(channels: 
     assert np.abs(want - got).max() < 1e-5 * np.abs(want).max()
     assert max(step.op.in_channels for step in program.convs() if not step.op.depthwise) <= 16 * 9
     assert decibels(graph)[0] > 24
-
-
-def test_a_depthwise_kernel_of_5x5_over_many_channels_is_refused_with_its_size() -> None:
-    net = Net((3, 12, 12))
-    net.conv(80)
-    net.conv(0, kernel=5, padding=Padding(top=2, left=2, bottom=2, right=2), groups=80)
-    with pytest.raises(LayerRefused, match=r"Conv 'v1': it is depthwise with a 5x5 kernel, .* on 80x12x12; "):
-        lowered(net.graph())

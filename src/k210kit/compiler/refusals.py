@@ -79,12 +79,12 @@ REFUSALS: dict[str, Refusal] = {
         instead="kernel 2 or 4 with stride 2, or UpSampling and a convolution",
     ),
     "transposed convolution": Refusal(
-        taken="stride 1 or 2 in both directions, kernels up to 5x5",
+        taken="stride 1 or 2 in both directions; with stride 2 kernels of 2 to 8, of which less than all but one pixel "
+        "is cut off",
         instead="two transposed convolutions of stride 2, kernel 2 or 4, or UpSampling and a convolution",
     ),
     "convolution": Refusal(
-        taken="the KPU has 1x1 and 3x3; others are taken apart up to 5x5, with stride 2 up to 7x7, depthwise ones of "
-        "64 channels at most",
+        taken="the KPU has 1x1 and 3x3; others run over copies of the map that are moved by at most 12 pixels",
         instead="3x3 kernels of stride 1 or 2, padded by 1 on every side",
     ),
     "training": Refusal(

@@ -11,10 +11,10 @@ from .board import (
     sensor_hz_granted,
     uart_seconds,
 )
-from .cpu import cpu_cycles, input_cycles, yolo2_cycles
+from .cpu import cpu_cycles, enlarging_cycles, input_cycles, yolo2_cycles
 from .flash import BATCH_BYTES, Group, dual_groups, flash_read_seconds, load_seconds, spi_hz_granted
 from .inference import CPU_HZ, KPU_HZ, SPI_HZ, InferenceTime, LayerTime, Load, inference
-from .kpu import layer_cycles, register_cycles
+from .kpu import dense_cycles, depthwise_cycles, layer_cycles, register_cycles
 
 __all__ = [
     "BATCH_BYTES",
@@ -30,7 +30,10 @@ __all__ = [
     "camera_period",
     "cpu_cycles",
     "cpu_hz_granted",
+    "dense_cycles",
+    "depthwise_cycles",
     "dual_groups",
+    "enlarging_cycles",
     "flash_read_seconds",
     "inference",
     "input_cycles",

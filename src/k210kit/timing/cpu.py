@@ -11,7 +11,7 @@ from __future__ import annotations
 from k210kit.kmodel import layers as L
 from k210kit.kmodel.layers import Conv, Layer
 
-__all__ = ["RESULT_COPY_PER_BYTE", "cpu_cycles", "input_cycles", "yolo2_cycles"]
+__all__ = ["RESULT_COPY_PER_BYTE", "cpu_cycles", "enlarging_cycles", "input_cycles", "yolo2_cycles"]
 
 RESULT_COPY_PER_BYTE = 34.3
 _INPUT_PER_BYTE = 5.0  # eight bytes at a time into KPU memory
@@ -45,6 +45,11 @@ _PADDING_PER_CHANNEL = 40.0
 def input_cycles(input_bytes: int) -> int:
     """Cycles to bring the input of a model into KPU memory."""
     return round(_INPUT_PER_BYTE * input_bytes)
+
+
+def enlarging_cycles(result_bytes: int) -> int:
+    """Cycles to enlarge a map and to bring the result into KPU memory."""
+    return round((_RESIZE_PER_ELEMENT + _UPLOAD_PER_BYTE) * result_bytes)
 
 
 def yolo2_cycles(boxes: int, classes: int) -> int:

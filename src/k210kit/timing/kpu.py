@@ -13,7 +13,7 @@ from __future__ import annotations
 from k210kit.kmodel.layers import Conv, Layer
 from k210kit.kmodel.registers import Registers
 
-__all__ = ["layer_cycles", "register_cycles"]
+__all__ = ["dense_cycles", "depthwise_cycles", "layer_cycles", "register_cycles"]
 
 _START = 23_144  # start, batch norm and activation table, interrupt
 _PER_LINE = 1.0115  # per line of 64 bytes and output channel
@@ -31,9 +31,18 @@ def layer_cycles(layer: Layer, *, weight_bytes: int = 1) -> int:
 
 def register_cycles(registers: Registers, *, weight_bytes: int = 1) -> int:
     """Cycles of the KPU for the layer that these registers describe; `weight_bytes` is 1 or 2."""
-    lines = registers.input_lines
+    lines, channels = registers.input_lines, registers.input_channels
     if registers.depthwise:
-        return round(_DEPTHWISE_START + _DEPTHWISE_PER_LINE * lines + _DEPTHWISE_PER_CHANNEL * registers.input_channels)
-    kernels = registers.input_channels * registers.output_channels
-    per_kernel = max(_PER_KERNEL, _PER_WEIGHT_BYTE * registers.kernel_size**2 * weight_bytes)
-    return round(_START + _PER_LINE * lines * registers.output_channels + per_kernel * kernels)
+        return depthwise_cycles(lines, channels)
+    return dense_cycles(lines, channels, registers.output_channels, registers.kernel_size**2 * weight_bytes)
+
+
+def dense_cycles(lines: int, channels: int, outs: int, kernel_bytes: int) -> int:
+    """Cycles of a layer that makes each of `outs` channels of all of a map of so many lines and channels."""
+    per_kernel = max(_PER_KERNEL, _PER_WEIGHT_BYTE * kernel_bytes)
+    return round(_START + _PER_LINE * lines * outs + per_kernel * channels * outs)
+
+
+def depthwise_cycles(lines: int, channels: int) -> int:
+    """Cycles of a layer that makes each channel of one."""
+    return round(_DEPTHWISE_START + _DEPTHWISE_PER_LINE * lines + _DEPTHWISE_PER_CHANNEL * channels)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from k210kit.compiler import ops
 from k210kit.compiler.graph import Graph, Node, elements
-from k210kit.compiler.lowering.crops import cut_on_kpu, grow_on_kpu
+from k210kit.compiler.lowering.crops import cut_on_kpu, grow_on_kpu, view_on_kpu
 from k210kit.compiler.lowering.pieces import pieces_of
 from k210kit.compiler.lowering.values import Values
 from k210kit.compiler.program import ConcatStep, MaxPoolStep, RequantizeStep, ResizeStep, Step
@@ -56,7 +56,7 @@ def on_bytes(values: Values, node: Node) -> None:
 
 
 def _byte_gather(values: Values, node: Node, op: ops.Gather) -> None:
-    if _goes_to_kpu(values, node.output) and cut_on_kpu(values, node, op):
+    if _goes_to_kpu(values, node.output) and (view_on_kpu(values, node, op) or cut_on_kpu(values, node, op)):
         return
     sources = [values.need_bytes(name) for name in node.inputs]
     if len(sources) == 1 and np.array_equal(op.index, np.arange(elements(values.graph.shapes[node.inputs[0]]))):

@@ -22,13 +22,40 @@ from k210kit.compiler.program import ConvStep, JoinStep, Piece, ViewStep
 from k210kit.compiler.stages import POOL_NONE, KpuConv
 from k210kit.kmodel import memory
 
-__all__ = ["cut_on_kpu", "grow_on_kpu", "line_by_line"]
+__all__ = ["cut_on_kpu", "grow_on_kpu", "line_by_line", "view_on_kpu"]
 
 _MOST_LAYERS, _FEW_LAYERS = 64, 16  # of one cut; each takes 768 bytes of the kmodel
 _WORTH_BYTES = (
     1000  # of a line's channels, which the CPU would carry in 0.15 ms: less is not worth more than few layers
 )
 _MOST_LEFT = 2  # columns cut off at the left: a layer over the whole map each
+
+
+def view_on_kpu(values: Values, node: Node, op: Gather) -> bool:
+    """Add a view of some channels, whole maps that begin on a line, and say that it was done; no layer."""
+    if len(node.inputs) != 1 or node.inputs[0] not in values.parts or len(op.shape) != 3:
+        return False
+    shape = values.graph.shapes[node.inputs[0]]
+    first = int(op.index[0]) // (shape[1] * shape[2])
+    last = first + op.shape[0]
+    start = first * shape[1] * shape[2]
+    whole = shape[1:] == op.shape[1:] and np.array_equal(op.index, np.arange(start, start + op.index.size))
+    if not whole or shape[1:] == (1, 1):
+        return False
+    channel, line = 0, memory.channels_per_line(shape[2])
+    found: list[tuple[str, int, int]] = []
+    for part in values.parts_to_cut(node.inputs[0]):
+        begin, end = max(first - channel, 0), min(last - channel, values.buffers[part].shape[0])
+        if begin < end:
+            found.append((part, begin, end))
+        channel += values.buffers[part].shape[0]
+    if any(begin % line for _, begin, _ in found):
+        return False
+    views = [values.buffer(node.output, "kpu", (end - begin, *shape[1:])) for _, begin, end in found]
+    for view, (part, begin, _) in zip(views, found, strict=True):
+        values.add(ViewStep(node=node, source=part, target=view, first=begin))
+    values.parts[node.output] = tuple(views)
+    return True
 
 
 def cut_on_kpu(values: Values, node: Node, op: Gather) -> bool:

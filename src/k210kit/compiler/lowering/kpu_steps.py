@@ -28,6 +28,8 @@ def layers_of(
     values: Values, node: Node, op: KpuConv, inputs: list[str], shape: Shape, *, tiled: bool = False
 ) -> tuple[str, ...]:
     """The maps that the layers of a node make of `inputs`; `shape` is that of all of them together."""
+    if len(inputs) > 1:  # what is part of another map cannot be moved beside a third
+        inputs = [values.copied(name) if values.is_view(name) else name for name in inputs]
     if len(inputs) > 1 and op.depthwise and not _fill_lines(values, inputs):
         inputs = [_put_together(values, inputs)]
     if len(inputs) > 1:

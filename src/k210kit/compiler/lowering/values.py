@@ -21,6 +21,7 @@ from k210kit.compiler.program import (
     Slice,
     Step,
     UploadStep,
+    ViewStep,
 )
 from k210kit.compiler.stages import KpuConv
 from k210kit.errors import KitError
@@ -119,7 +120,7 @@ class Values:
     def sent(self, part: str) -> str:
         """The copy in main memory that the layer which makes a KPU buffer sends there."""
         place = next((k for k, step in enumerate(self.steps) if part in step.writes()), None)
-        if place is None or isinstance(self.steps[place], JoinStep):  # no layer made it that could send it
+        if place is None or isinstance(self.steps[place], JoinStep | ViewStep):  # no layer made it that could send it
             return self.sent(self.copied(part))
         step = self.steps[place]
         if isinstance(step, UploadStep | AddPaddingStep):
@@ -157,6 +158,10 @@ class Values:
                 first += size
             self.floats[value] = target
         return self.floats[value]
+
+    def is_view(self, name: str) -> bool:
+        """Whether a KPU buffer is part of another."""
+        return any(isinstance(step, ViewStep) and step.target == name for step in self.steps)
 
     def copied(self, name: str) -> str:
         """A copy of a KPU buffer in another place."""

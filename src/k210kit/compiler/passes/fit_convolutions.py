@@ -5,9 +5,8 @@ A convolution reads, for output row i, the input rows stride * i + offset. What 
     offsets -1 to 1, stride 1                         itself
     offsets -1 to 1, stride 2                         itself, picking the left top
     offsets 0 to 2, stride 2, even size               itself one pixel later, picking the lower, the right, or both
-    offsets -3 to 3, stride 2, dense; and 0 to 2      a layer that deals the pixels out to channels, at half the size,
-      of few channels                                 then a 3x3 convolution of stride 1 over them
-    offsets -2 to 2, stride 1, dense                  a layer that makes shifted copies, then a 3x3 convolution
+    farther offsets; and 0 to 2 of few channels       over copies moved by some pixels, with stride 2 of half the size;
+                                                      see `moved_copies.py`
     any other stride                                  itself at every pixel, of which the CPU picks some
     a result smaller or larger than the KPU's         pixels cut off behind, or zeros added before, by the CPU
 
@@ -22,16 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Graph, Node, Shape
-from k210kit.compiler.ops import AveragePool, Concat, Conv, Gather, Op, Pad, Padding
+from k210kit.compiler.ops import AveragePool, Conv, Gather, Pad, Padding
+from k210kit.compiler.passes.moved_copies import DEAL_AT_ONCE, MOST_MOVES, over_all, over_each, taps_over_copies
 from k210kit.compiler.refusals import LayerRefused
 from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_NONE, KpuConv
+from k210kit.hardware import MOST_CHANNELS
 
-__all__ = ["LARGE_DEPTHWISE_PART", "MOST_LARGE_DEPTHWISE", "fit_convolutions", "is_large"]
+__all__ = ["fit_convolutions", "is_large", "large_part"]
 
 Floats = NDArray[np.float32]
 Taps = dict[int, int]  # offset -> index into the kernel
-LARGE_DEPTHWISE_PART = 16  # channels: a depthwise layer with a large kernel becomes dense ones of so many
-MOST_LARGE_DEPTHWISE = 64  # channels: more of them would be too many layers
+DENSE_PART, MOST_DENSE = 16, 64  # channels: of at most so many, a large depthwise layer becomes dense ones of 16
 
 
 def fit_convolutions(graph: Graph) -> Graph:
@@ -105,7 +105,7 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     if op.stride not in ((1, 1), (2, 2)) and shape[1:] != (1, 1):
         return _picked(node, op, shape, out)
     depthwise = op.groups > 1 and op.groups == shape[0] == op.weights.shape[0]
-    if depthwise and is_large(op) and shape[0] <= LARGE_DEPTHWISE_PART:
+    if depthwise and is_large(op) and shape[0] <= DENSE_PART:
         depthwise = False
     if op.groups > 1 and not depthwise:
         op = _ungrouped(op)
@@ -114,7 +114,7 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
         kernel = op.weights[:, :, rows.taps[0], columns.taps[0]]
         weights = kernel[:, 0, None, None] if depthwise else kernel[:, :, None, None]
         return [replace(node, op=KpuConv(weights=np.ascontiguousarray(weights), bias=op.bias, depthwise=depthwise))]
-    dealt = not depthwise and _direct(op, rows, columns, depthwise) is None
+    dealt = _direct(op, rows, columns, depthwise) is None
     before, node, (rows, columns) = _grown(node, (rows, columns), dealt)
     sizes = (shape[0], rows.size, columns.size)
     direct = _direct(op, rows, columns, depthwise)
@@ -123,8 +123,6 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     shifted = _shifted(node, op, (rows, columns), sizes, depthwise)
     if shifted is not None:
         return [*before, *shifted]
-    if depthwise:
-        raise _refusal(node, op, sizes)
     if rows.stride == 2:
         return [*before, *_dealt(node, op, rows, columns, sizes)]
     return [*before, *_copied(node, op, rows, columns, sizes)]
@@ -133,6 +131,11 @@ def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
 def is_large(op: Conv) -> bool:
     """Whether a kernel reaches further than 3x3."""
     return any((size - 1) * step > 2 for size, step in zip(op.weights.shape[2:], op.dilation, strict=True))
+
+
+def large_part(channels: int) -> int:
+    """How many channels of a depthwise layer with a large kernel become one dense layer, at most."""
+    return DENSE_PART if channels <= MOST_DENSE else MOST_CHANNELS
 
 
 def _ungrouped(op: Conv) -> Conv:
@@ -181,7 +184,7 @@ def _direct(op: Conv, rows: _Axis, columns: _Axis, depthwise: bool) -> KpuConv |
         first.append(int(later))
         taps.append({offset - int(later): tap for offset, tap in a.taps.items()})
     even = rows.size % 2 == columns.size % 2 == 0
-    if any(first) and even and not depthwise and op.weights.shape[1] <= _DEAL_AT_ONCE:
+    if any(first) and even and not depthwise and op.weights.shape[1] <= DEAL_AT_ONCE:
         return None  # dealing needs much less memory than every pixel of the result
     weights = _placed(op.weights, taps[0], taps[1])
     return KpuConv(
@@ -235,27 +238,14 @@ def _refusal(node: Node, op: Conv, sizes: Shape) -> LayerRefused:
 
 
 def _dealt(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
-    """Stride 2: deal the pixels around every second one out to channels, then convolve those at half the size."""
-    if columns.stride != 2 or min(rows.lowest, columns.lowest) < -3 or max(rows.highest, columns.highest) > 3:
+    """Stride 2: deal the pixels around every second one out to maps of half the size, and convolve those."""
+    if columns.stride != 2:
         raise _refusal(node, op, sizes)
-    split = [{offset: _phase(offset) for offset in a.taps} for a in (rows, columns)]
-    phases = sorted({(split[0][r][0], split[1][c][0]) for r in rows.taps for c in columns.taps})
-    return _over_copies(node, op, (rows, columns), sizes, split, phases, PICK_LEFT_TOP)
-
-
-def _phase(offset: int) -> tuple[int, int]:
-    """Which dealt row an offset reads: (phase -1, 0 or 1, row step of the small map -1, 0 or 1).
-
-    Phase p at small row j is the pixel 2j + p. Below 0, phase -1 is used with steps -1 and 0, above 0, phase 1 with
-    steps 0 and 1: so nothing is read past the edge that lies inside of the picture.
-    """
-    if offset % 2 == 0:
-        return 0, offset // 2
-    return (-1, (offset + 1) // 2) if offset < 0 else (1, (offset - 1) // 2)
+    return _over_copies(node, op, (rows, columns), sizes)
 
 
 def _copied(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> list[Node]:
-    """Stride 1: copies shifted by one pixel reach the outer taps."""
+    """Stride 1: copies moved by some pixels reach the outer taps."""
     if rows.stride != 1 or columns.stride != 1:
         raise _refusal(node, op, sizes)
     axes, first = [rows, columns], [0, 0]
@@ -263,65 +253,27 @@ def _copied(node: Node, op: Conv, rows: _Axis, columns: _Axis, sizes: Shape) -> 
         if a.lowest >= 0 and a.highest > 1:
             first[k] = (a.highest + 1) // 2 if a.out + (a.highest + 1) // 2 <= a.size else 0
             axes[k] = replace(a, taps={offset - first[k]: tap for offset, tap in a.taps.items()})
-    if min(a.lowest for a in axes) < -2 or max(a.highest for a in axes) > 2:
-        raise _refusal(node, op, sizes)
-    split = [{offset: _outward(offset) for offset in a.taps} for a in axes]
-    phases = sorted({(split[0][r][0], split[1][c][0]) for r in axes[0].taps for c in axes[1].taps})
-    return _over_copies(node, op, (axes[0], axes[1]), sizes, split, phases, POOL_NONE, tuple(first))
-
-
-def _outward(offset: int) -> tuple[int, int]:
-    """Shift of the copy, and tap of the kernel over it: the outermost offsets read copies, all others the map."""
-    if abs(offset) < 2:
-        return 0, offset
-    return (1, 1) if offset > 0 else (-1, -1)
+    return _over_copies(node, op, (axes[0], axes[1]), sizes, (first[0], first[1]))
 
 
 def _over_copies(
-    node: Node,
-    op: Conv,
-    axes: tuple[_Axis, _Axis],
-    sizes: Shape,
-    split: list[dict[int, tuple[int, int]]],
-    phases: list[tuple[int, int]],
-    pool_type: int,
-    first: tuple[int, ...] = (0, 0),
+    node: Node, op: Conv, axes: tuple[_Axis, _Axis], sizes: Shape, first: tuple[int, int] = (0, 0)
 ) -> list[Node]:
     rows, columns = axes
-    channels, stride = sizes[0], rows.stride
-    outs = op.weights.shape[0]
-    weights = np.zeros((outs, len(phases), channels, 3, 3), np.float32)
-    for row, (row_phase, down) in split[0].items():
-        for column, (column_phase, across) in split[1].items():
-            place = phases.index((row_phase, column_phase))
-            weights[:, place, :, 1 + down, 1 + across] = op.weights[:, :, rows.taps[row], columns.taps[column]]
-    copies = _copies(node, channels, phases, pool_type)
+    spread = min(op.dilation) > 1
+    split = (taps_over_copies(rows.taps, rows.stride, spread), taps_over_copies(columns.taps, columns.stride, spread))
+    moves = sorted({(split[0][r][0], split[1][c][0]) for r in rows.taps for c in columns.taps})
+    if max(abs(by) for move in moves for by in move) > MOST_MOVES:
+        raise _refusal(node, op, sizes)
+    outs, stride, depthwise = op.weights.shape[0], rows.stride, op.groups > 1
+    kernels = np.zeros((len(moves), *op.weights.shape[:2], 3, 3), np.float32)
+    for row, (row_move, down) in split[0].items():
+        for column, (column_move, across) in split[1].items():
+            place = moves.index((row_move, column_move))
+            kernels[place, :, :, 1 + down, 1 + across] = op.weights[:, :, rows.taps[row], columns.taps[column]]
+    pool_type = POOL_NONE if stride == 1 else PICK_LEFT_TOP
+    nodes = (over_each if depthwise else over_all)(node, op.bias, kernels, moves, pool_type, sizes)
     small = (outs, sizes[1] // stride, sizes[2] // stride)
-    conv = KpuConv(weights=weights.reshape(outs, -1, 3, 3), bias=op.bias)
-    last = replace(node, op=conv, inputs=(copies[-1].output,))
     if small[1:] == (rows.out, columns.out):
-        return [*copies, last]
-    return [*copies, *_cropped(last, small, (first[0], first[1]), (rows.out, columns.out))]
-
-
-_DEAL_AT_ONCE = 4  # input channels up to which one dense layer deals faster than a depthwise one per phase
-
-
-def _copies(node: Node, channels: int, phases: list[tuple[int, int]], pool_type: int) -> list[Node]:
-    if channels <= _DEAL_AT_ONCE:
-        weights = np.zeros((len(phases), channels, channels, 3, 3), np.float32)
-        for place, (row, column) in enumerate(phases):
-            weights[place, range(channels), range(channels), 1 + row, 1 + column] = 1
-        count = len(phases) * channels
-        op: Op = KpuConv(
-            weights=weights.reshape(count, channels, 3, 3), bias=np.zeros(count, np.float32), pool_type=pool_type
-        )
-        return [replace(node, op=op, output=f"{node.output}/dealt")]
-    made = []
-    for row, column in phases:
-        kernel = np.zeros((channels, 3, 3), np.float32)
-        kernel[:, 1 + row, 1 + column] = 1
-        op = KpuConv(weights=kernel, bias=np.zeros(channels, np.float32), depthwise=True, pool_type=pool_type)
-        made.append(replace(node, op=op, output=f"{node.output}/dealt {row} {column}"))
-    joined = replace(node, op=Concat(), inputs=tuple(n.output for n in made), output=f"{node.output}/dealt")
-    return [*made, joined]
+        return nodes
+    return [*nodes[:-1], *_cropped(nodes[-1], small, first, (rows.out, columns.out))]

@@ -36,7 +36,7 @@ from k210kit.compiler.ops import (
     Resize,
     Sub,
 )
-from k210kit.compiler.passes.fit_convolutions import LARGE_DEPTHWISE_PART, MOST_LARGE_DEPTHWISE, is_large
+from k210kit.compiler.passes.fit_convolutions import is_large, large_part
 from k210kit.hardware import KPU_LINE_BYTES, KPU_MEMORY_BYTES, MOST_CHANNELS
 from k210kit.kmodel import memory
 
@@ -68,9 +68,11 @@ def split_wide(graph: Graph) -> Graph:
 
 
 def _edges(channels: int, most: int) -> list[int]:
-    """Where parts of at most `most` channels begin, and the end."""
+    """Where parts of at most `most` channels begin, and the end; on whole lines of KPU memory where that can be."""
     count = -(-channels // most)
-    return [channels * k // count for k in range(count + 1)]
+    size = -(-channels // count)
+    size += -size % 4 if size + -size % 4 <= most else 0
+    return [*range(0, channels, size), channels]
 
 
 def _channel_by_channel(node: Node) -> bool:
@@ -107,8 +109,8 @@ def _most(op: Op, shape: Shape) -> int:
     if isinstance(op, Mul) and len(shape) == 3:
         of_one = memory.lines(shape[2], shape[1], 4) * KPU_LINE_BYTES // 4
         return max(4, min(_MOST[Mul], _SQUARE_BYTES // (4 * of_one) // 4 * 4))
-    if isinstance(op, Conv) and is_large(op) and len(op.weights) <= MOST_LARGE_DEPTHWISE:
-        return LARGE_DEPTHWISE_PART
+    if isinstance(op, Conv) and is_large(op):
+        return large_part(len(op.weights))
     return _MOST.get(type(op), MOST_CHANNELS)
 
 

@@ -19,6 +19,7 @@ from k210kit.compiler.passes.max_pools import max_pools
 from k210kit.compiler.passes.means import means
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.merge_sums import merge_sums
+from k210kit.compiler.passes.move_enlarging import move_enlarging
 from k210kit.compiler.passes.pick_by_shift import pick_by_shift
 from k210kit.compiler.passes.sink_windows import sink_windows
 from k210kit.compiler.passes.softmax_of_two import softmax_of_two
@@ -50,6 +51,7 @@ PREPARING: tuple[Pass, ...] = (
 
 FINISHING: tuple[Pass, ...] = (
     lower_gates,
+    move_enlarging,
     fit_convolutions,
     hoist_curves,
     max_pools,
