@@ -78,6 +78,8 @@ _WORKFLOW = (
     ("k210kit compile model.tflite -o model.kmodel --images photos", "a network from elsewhere (TFLite, ONNX, Keras)"),
 )
 
+_STOPPED = 130  # as shells count it: 128 and the signal's number
+
 WrongCommandLine: Any = typer.BadParameter.__base__  # of every complaint about arguments, in every version of typer
 
 
@@ -92,11 +94,13 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line and leave with one of the exit codes 0, 1, 2, 3."""
+    """Run the command line and leave with one of the exit codes 0, 1, 2, 3, or 130 after Ctrl-C."""
     ready_streams()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own cost every start 45 ms; the kit shares out work itself
     try:
         code = app(prog_name="k210kit", standalone_mode=False)
+        if code == _STOPPED:  # typer's own answer to Ctrl-C
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except KitError as error:
         fail(error)
@@ -115,5 +119,5 @@ def main() -> None:
         leave_output()  # what could not be written is not tried again at the end
         fail(told)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\nStopped.\n")
-        sys.exit(130)
+        sys.stderr.write("\nStopped. Every file that is there is whole; the same command begins anew.\n")
+        sys.exit(_STOPPED)

@@ -1,4 +1,4 @@
-"""The process in which a script runs: `python -m k210kit.emulator.child REQUEST RESULT`, started by `isolated`."""
+"""The process in which a script runs: `main(REQUEST, RESULT)`, started by `isolated`."""
 
 from __future__ import annotations
 
@@ -165,7 +165,3 @@ def _keyboard(prompt: str) -> str:
 def _to_stdout(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,14 @@ _KEPT = (
     "PATH", "HOME", "LANG", "LC_", "TMP", "TEMP", "TERM", "COLUMNS", "PYTHONHASHSEED", "NUMBA_", "XDG_CACHE",
     "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "COVERAGE_",
 )  # fmt: skip
+_TOLD_AGAIN_SECONDS = 0.5
+# the child does not listen to Ctrl-C before a board is there that can be stopped
+_CHILD = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from k210kit.emulator.child import main
+main(*sys.argv[1:])
+"""
 
 
 def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
@@ -33,7 +42,7 @@ def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
     with tempfile.TemporaryDirectory(prefix="k210kit-") as folder:
         work = Path(folder)
         (work / "request.json").write_text(request.to_json(), encoding="utf-8")
-        command = [sys.executable, "-I", "-m", "k210kit.emulator.child"]
+        command = [sys.executable, "-I", "-c", _CHILD]
         process = subprocess.Popen(
             [*command, str(work / "request.json"), str(work / "result.json")],
             stdout=subprocess.DEVNULL if output is None else output,
@@ -45,13 +54,20 @@ def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end; Ctrl-C reaches the child too, which then ends the script and reports."""
+    """Wait for the end; Ctrl-C reaches the child too, which then ends the script and reports.
+
+    A child that is still starting does not listen yet: it is told again.
+    """
+    interrupted = False
     while True:
         try:
-            process.wait()
+            process.wait(_TOLD_AGAIN_SECONDS if interrupted else None)
             return
         except KeyboardInterrupt:
-            continue
+            interrupted = True
+        except subprocess.TimeoutExpired:
+            if os.name == "posix":
+                process.send_signal(signal.SIGINT)
 
 
 def _answer(path: Path, code: int) -> RunResult:
