@@ -67,7 +67,7 @@ def test_a_board_that_is_still_starting_is_stopped_too(tmp_path: Path, later: fl
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while not children.read_text():
+    while not children.read_text(encoding="utf-8"):
         time.sleep(0.005)
     time.sleep(0.05 + later)  # a bare interpreter comes first
     os.killpg(process.pid, signal.SIGINT)

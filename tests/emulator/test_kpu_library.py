@@ -59,7 +59,7 @@ CASES: dict[str, Make] = {
 
 
 def rows(shared_cases: Path) -> list[dict[str, Any]]:  # Any: JSON
-    return [row for row in json.loads(shared_cases.read_text()) if row["case"] in CASES]
+    return [row for row in json.loads(shared_cases.read_text(encoding="utf-8")) if row["case"] in CASES]
 
 
 class Recorded(SystemMemory):

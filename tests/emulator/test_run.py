@@ -58,7 +58,7 @@ def test_json_has_what_the_contract_promises_and_nothing_else_is_on_stdout(scrip
 
 
 def test_a_script_that_fails_gives_exit_code_3_and_the_boards_traceback(script: Path) -> None:
-    script.write_text("import sensor\nsensor.snapshot()\n")
+    script.write_text("import sensor\nsensor.snapshot()\n", encoding="utf-8")
     done = command(script, "--json")
     assert done.returncode == 3
     assert json.loads(done.stdout)["error"] == (
@@ -260,7 +260,10 @@ def test_real_time_is_kept(script: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of a terminal")
 def test_ctrl_c_ends_the_script_and_the_report_comes(script: Path) -> None:
-    script.write_text(CAMERA + "print('ready')\ntry:\n    while True: time.sleep(60)\nexcept: pass\nprint('never')\n")
+    script.write_text(
+        CAMERA + "print('ready')\ntry:\n    while True: time.sleep(60)\nexcept: pass\nprint('never')\n",
+        encoding="utf-8",
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "k210kit", "run", str(script), "--realtime", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -158,7 +158,7 @@ def memory_watch(fence: Fence) -> Callable[[], None]:
 
 def _status_bytes(name: str) -> int | None:
     try:
-        with Path("/proc/self/status").open() as stream:
+        with Path("/proc/self/status").open(encoding="utf-8") as stream:
             for line in stream:
                 if line.startswith(name):
                     return int(line.split()[1]) * 1024

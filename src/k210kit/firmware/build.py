@@ -224,7 +224,7 @@ def _compiler(job: Job, checked: Checked) -> tuple[Path, str, str]:
             f"built with Kendryte's toolchain {VENDOR_COMPILER} of 2019-04-09."
         )
     try:
-        done = subprocess.run([program, "-dumpversion"], capture_output=True, text=True, timeout=30, check=False)
+        done = _said(program, "-dumpversion")
     except OSError as error:
         raise InputError(f"{program} cannot be run on this computer: {error.strerror}.") from None
     if done.returncode != 0 or not done.stdout.strip():
@@ -239,12 +239,16 @@ def _tool(name: str) -> str:
     return found
 
 
+def _said(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """What a program answers within half a minute, whatever the locale's encoding."""
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False)
+
+
 def _described(root: Path) -> str:
     git = shutil.which("git")
     if not git:
         return ""
-    command = [git, "-C", str(root), "describe", "--tags", "--long"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = _said(git, "-C", root, "describe", "--tags", "--long")
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -262,7 +266,7 @@ def _run(ready: Ready, arguments: Sequence[str], report: Report) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         start_new_session=os.name == "posix",
     )

@@ -48,7 +48,7 @@ def build_stick(folder: Path) -> Path:
     sources = [str(path) for path in (sketch / "stickc_plus.ino", desk / "board.cpp", desk / "display.cpp")]
     command = [compiler, "-std=c++17", "-O2", "-Wall", "-Wextra", f"-I{sketch}", f"-I{desk}", f"-I{stb_folder()}",
                "-include", "Arduino.h", "-x", "c++", *sources, "-o", str(program)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode or done.stderr:
         raise KitError(f"The sketch does not compile cleanly:\n{done.stderr.strip()}")
     return program
@@ -75,7 +75,7 @@ class DeskStick:
         options = {"--port": os.ttyname(far), "--png": str(display), "--every": str(every_ms), "--pushes": str(pushes),
                    "--seconds": str(seconds), "--press": press}  # fmt: skip
         words = [word for pair in options.items() for word in pair]
-        process = subprocess.Popen([str(program), *words], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([str(program), *words], stdout=subprocess.PIPE, encoding="utf-8")
         stick = DeskStick(process, near)
         stick._far = far
         return stick

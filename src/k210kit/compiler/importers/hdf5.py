@@ -27,7 +27,7 @@ def bounded_memory(more_bytes: int) -> Iterator[None]:
     try:
         import resource
 
-        pages = int(_STATM.read_text().split()[0])
+        pages = int(_STATM.read_text(encoding="utf-8").split()[0])
     except (ImportError, OSError):
         yield
         return
