@@ -19,7 +19,10 @@ import pytest
 from k210kit.errors import FileError, InputError
 from k210kit.training import TrainOptions, TrainResult, evaluate, train
 from k210kit.training.cards import write_cards
+from k210kit.training.options import read_config
 from tests.json_schemas import held
+
+from .datasets.samples import picture, voc, voc_object, written
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
@@ -155,6 +158,32 @@ def test_without_a_backbone_nothing_becomes_random_silently(
     with pytest.raises(InputError, match="--backbone none"):
         train(cards, tmp_path / "run", replace(OPTIONS, net="mobilenet"))
     assert not (tmp_path / "run").exists()
+
+
+def _size_chosen(folder: Path, side: int, **asked: int) -> tuple[int | None, int | None]:
+    """The input's size of a run on pictures of 640x480 with things of so many pixels, which is cut off at once."""
+    files: dict[str, bytes | str] = {}
+    for number in range(20):
+        files[f"{number}.png"] = picture(number, size=(640, 480))
+        box = voc_object(box=(100, 100, 100 + side, 100 + side))
+        files[f"{number}.xml"] = voc(f"{number}.png", box, size=(640, 480))
+
+    def told(line: str) -> None:
+        if line.startswith("tiny alpha"):
+            raise KeyboardInterrupt
+
+    options = replace(OPTIONS, width=None, height=None)
+    with pytest.raises(KeyboardInterrupt):
+        train(written(folder / "set", files), folder / "run", replace(options, **asked), told=told)
+    settled, _ = read_config(folder / "run" / "config.json")
+    return settled.width, settled.height
+
+
+def test_small_things_get_the_largest_input_unless_another_was_asked_for(tmp_path: Path) -> None:
+    # of 40 pixels in 640, 14 are left in an input 224 wide
+    assert _size_chosen(tmp_path / "small", 40) == (320, 240)
+    assert _size_chosen(tmp_path / "asked", 40, width=96, height=64) == (96, 64)
+    assert _size_chosen(tmp_path / "large", 120) == (224, 224)
 
 
 def test_the_report_stands_alone(classified: TrainResult, detected: TrainResult) -> None:

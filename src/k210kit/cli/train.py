@@ -22,7 +22,10 @@ def train(
     dataset: Annotated[Path, typer.Argument(help="A folder or zip: a folder per class, VOC, COCO, YOLO, VoTT, CSV…")],
     run: Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="Where the run and its bundle go.")],
     task: Annotated[Literal["classify", "detect"] | None, typer.Option(help="Told by the data if left out.")] = None,
-    size: Annotated[str, typer.Option("--input", metavar="WxH", help="What the net sees, in pixels.")] = "224x224",
+    size: Annotated[
+        str | None,
+        typer.Option("--input", metavar="WxH", help="What the net sees: 224x224, or 320x240 for small things."),
+    ] = None,
     grey: Annotated[bool, typer.Option("--grey", help="One channel in place of three colours.")] = False,
     net: Annotated[Literal["mobilenet", "tiny"] | None, typer.Option(help="The net.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Its width: 0.25, 0.5, 0.75 or 1.0.")] = None,
@@ -55,7 +58,7 @@ def train(
     from k210kit.training import TrainOptions, parse_size
     from k210kit.training import train as run_training
 
-    width, height = parse_size(size)
+    width, height = parse_size(size) if size else (None, None)
     options = TrainOptions(
         task=task, form=form, width=width, height=height, grey=grey, fit=fit, net=net, alpha=alpha,
         backbone=backbone, download=download, epochs=epochs, rate=rate, batch=batch, kpu_epochs=kpu_epochs,

@@ -16,20 +16,22 @@ from .models import ALPHAS, Net, check_size
 __all__ = ["Effort", "TrainOptions", "changed", "parse_size", "read_config"]
 
 Effort = Literal["fast", "normal", "best"]
+_SIDE = 224  # pixels, where nothing was asked
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """The settings of a run; None leaves a choice to the kit, which says what it chose.
 
+    width, height: of the input; one gives a square, none gives 224x224, or 320x240 for a detector of small things.
     backbone: a Keras .h5 with ImageNet weights, "none" to start from random numbers, or None to look for one.
     kpu_epochs: epochs with the KPU's rounding in the loop; 0 leaves them out.
     """
 
     task: Task | None = None
     form: str | None = None
-    width: int = 224
-    height: int = 224
+    width: int | None = None
+    height: int | None = None
     grey: bool = False
     fit: Fit | None = None
     net: Net | None = None
@@ -68,7 +70,8 @@ class TrainOptions:
 
     @property
     def size(self) -> InputSize:
-        return InputSize(width=self.width, height=self.height, channels=1 if self.grey else 3)
+        width, height = self.width or self.height or _SIDE, self.height or self.width or _SIDE
+        return InputSize(width=width, height=height, channels=1 if self.grey else 3)
 
     @property
     def fractions(self) -> Fractions:

@@ -20,7 +20,9 @@ from k210kit.files import write_whole
 from .backbones import alpha_of, carry_over, find_weights, read_weights
 from .cameras import check_target
 from .classification import ClassLesson, fit_head, stacked
-from .datasets import Dataset, Examined, Health, Split, examine, read_dataset, split
+from .datasets import Dataset, Examined, Findings, Health, Split, examine, read_dataset, split
+from .datasets.doctor import magnified, small_things
+from .datasets.pixels import InputSize
 from .deploying import Deployed, deploy
 from .description import Description
 from .detection import DetectLesson
@@ -41,6 +43,8 @@ __all__ = ["TrainResult", "train"]
 
 Progress = Callable[[float, str], None]
 _PARTS = ("train", "validation", "test")
+_LARGEST = InputSize(width=320, height=240)  # of the camera's frame
+_WORTH_IT = 1.2  # times as large must a larger input show things
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +117,8 @@ def train(
     progress(0.0, "reading the data set")
     read = read_dataset(Path(dataset), task=options.task, form_name=options.form)
     options = _settled(options, folder, read, resume=resume, force=force)
-    examined = examine(
-        read, options.size, fit=options.fit, progress=lambda f: progress(0.03 * f, "reading the data set")
-    )
+    examined = _examined(read, options, lambda f: progress(0.03 * f, "reading the data set"), told)
+    options = replace(options, width=examined.size.width, height=examined.size.height)
     parts = split(examined, fractions=options.fractions, seed=options.seed)
     told(_data_line(examined, parts))
     fingerprint = _fingerprint(folder, parts, resume=resume)
@@ -144,11 +147,34 @@ def train(
     return final
 
 
+def _examined(
+    read: Dataset, options: TrainOptions, progress: Callable[[float], None], told: Callable[[str], None]
+) -> Examined:
+    """The good pictures at the input's size; a size that was not asked for is the largest if a detector's things are
+    small and it shows them larger."""
+    open_choice = options.width is None and options.height is None and read.task == "detect"
+    first = replace(read, findings=Findings(list(read.findings))) if open_choice else read
+    examined = examine(first, options.size, fit=options.fit, progress=progress)
+    small = small_things(examined.ready, examined.labels) if open_choice else {}
+    if not small or magnified(examined, _LARGEST) < _WORTH_IT:
+        return examined
+    name, side = min(small.items(), key=lambda item: item[1])
+    told(
+        f"{name!r} has typically {side:.0f} pixels at {options.size.width}x{options.size.height}: the input is "
+        f"{_LARGEST.width}x{_LARGEST.height}, as --input left it open"
+    )
+    size = replace(_LARGEST, channels=options.size.channels)
+    return examine(read, size, fit=options.fit, progress=progress)
+
+
 def _settled(options: TrainOptions, folder: Path, read: Dataset, *, resume: bool, force: bool) -> TrainOptions:
     """The options with the choices made that they leave open; refuses a folder with another run in it."""
     if resume:
         before, _ = read_config(folder / "config.json")
         asked = replace(options, task=read.task, net=options.net or before.net, alpha=options.alpha or before.alpha)
+        if options.width is None and options.height is None:
+            asked = replace(asked, width=before.width, height=before.height)
+        asked = replace(asked, width=asked.size.width, height=asked.size.height)
         if differs := changed(before, asked):
             raise InputError(
                 f"{folder} was begun with other options ({'; '.join(differs)}). Give the same ones, or another -o."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -18,7 +18,7 @@ from .forms import labels_of
 from .pixels import Fit, InputSize, Placement, Upright, difference_hash, place, upright
 from .records import Box, Dataset, Findings, Picture, Task
 
-__all__ = ["Examined", "Health", "Ready", "examine"]
+__all__ = ["Examined", "Health", "Ready", "examine", "magnified", "small_things"]
 
 _TINY_SIDE = 4.0  # pixels of the net's input below which a box holds nothing to learn from
 _FIRST = 3  # reasons that a refusal tells
@@ -293,7 +293,7 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
     if counts and max(counts.values()) > _IMBALANCE * max(min(counts.values()), 1):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         findings.warning(title, f"is unbalanced: {counts[most]} of {most!r} for {counts[least]} of {least!r}")
-    for name, side in _small_things(ready, names).items():
+    for name, side in small_things(ready, names).items():
         findings.warning(
             title,
             f"has {name!r} of typically {side:.0f} pixels in the input; such small things are found badly. {_CURE}",
@@ -308,7 +308,7 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
         findings.warning(stem, "is the name of several pictures that differ in their suffix; check their annotations")
 
 
-def _small_things(ready: list[Ready], names: tuple[str, ...]) -> dict[str, float]:
+def small_things(ready: Sequence[Ready], names: tuple[str, ...]) -> dict[str, float]:
     """The classes whose typical box is smaller than `_SMALL_SIDE`, with the side of a square of the same area."""
     if not any(len(r.boxes) for r in ready):
         return {}
@@ -316,6 +316,14 @@ def _small_things(ready: list[Ready], names: tuple[str, ...]) -> dict[str, float
     sides = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1))
     typical = {name: float(np.median(sides[kinds == n])) for n, name in enumerate(names) if (kinds == n).any()}
     return {name: side for name, side in typical.items() if side < _SMALL_SIDE}
+
+
+def magnified(examined: Examined, size: InputSize) -> float:
+    """How much larger the pictures would be in an input of another size, typically."""
+    pictures = np.array([r.size for r in examined.ready], np.float64)
+    choose = np.min if examined.fit == "letterbox" else np.max
+    now, then = (choose(np.array([s.width, s.height]) / pictures, axis=1) for s in (examined.size, size))
+    return float(np.median(then / now))
 
 
 def _advice(ready: list[Ready], task: Task) -> str:
