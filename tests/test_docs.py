@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def test_a_translation_has_the_commands_of_its_original(page: str, language: str
     assert translated == commands
 
 
+@pytest.mark.parametrize(("page", "language"), TRANSLATIONS)
+def test_a_translation_has_the_figures_of_its_original(page: str, language: str) -> None:
+    missing = _figures(_text(ROOT / f"{page}.md")) - _figures(_text(ROOT / f"{page}.{language}.md"))
+    assert missing == Counter()
+
+
+def _figures(text: str) -> Counter[str]:
+    """Numbers of the prose and the tables; a translation may write more of them, where English has a word."""
+    prose = re.sub(r"^```.*?^```|\]\([^)]*\)|<http[^>]*>", "", text, flags=re.MULTILINE | re.DOTALL)
+    return Counter(re.findall(r"(?<![A-Za-z\d])\d[\d,]*(?:\.\d+)*", prose))
+
+
 def test_every_command_has_a_page_that_tells_how() -> None:
     index = _text(ROOT / "docs" / "howto" / "index.md")
     named = set(re.findall(r"`([a-z-]+)`", index.partition("## When it does not work")[0]))
@@ -58,3 +71,26 @@ def test_every_command_line_of_the_pages_is_one_that_the_command_takes() -> None
     usage = re.compile(r"^\[?[A-Z@=x.,\]]{4,}$")  # pages of usage have names where values go
     refused = [(page, " ".join(words), why) for page, words in lines if (why := refusal(words[0], words[1:]))]
     assert [row for row in refused if not any(usage.match(word) for word in row[1].split())] == []
+
+
+def _mentioned() -> Iterator[tuple[str, str]]:
+    """Commands in the middle of a sentence or of a table."""
+    for page in PAGES:
+        prose = re.sub(r"^ *```.*?^ *```", "", _text(page), flags=re.MULTILINE | re.DOTALL)
+        for line in re.findall(r"`(k210kit [a-z][^`\n]*)`", prose):
+            yield str(page.relative_to(ROOT)), line.partition(" <")[0]
+
+
+def test_every_command_that_a_sentence_mentions_is_one_that_the_command_takes() -> None:
+    lines = set(_mentioned())
+    assert len(lines) > 100
+    partial = re.compile(
+        "requires an argument|Missing argument|'PORT' is not"
+    )  # an option named alone, a name for a value
+    refused = [(page, line, why) for page, line in lines if (why := refusal(*_split(line))) and not partial.search(why)]
+    assert refused == []
+
+
+def _split(line: str) -> tuple[str, list[str]]:
+    _, name, *words = shlex.split(line)
+    return name, words
