@@ -50,21 +50,91 @@ def test_an_error_in_a_helper_shows_the_files_of_the_card_only(desk: Desk) -> No
     ("script", "line"),
     [
         ("1 / 0", "ZeroDivisionError: divide by zero"),
-        ("x", "NameError: name 'x' is not defined"),
+        ("1.0 // 0", "ZeroDivisionError: divide by zero"),
+        ("x", "NameError: name 'x' isn't defined"),
+        ("def f():\n    x += 1\nf()", "NameError: local variable referenced before assignment"),
         ("open('nothing.txt')", "OSError: [Errno 2] ENOENT"),
         ("1 + 'a'", "TypeError: unsupported types for __add__: 'int', 'str'"),
+        ("'a' + 1", "TypeError: can't convert 'int' object to str implicitly"),
+        ("[] + 1", "TypeError: unsupported types for __add__: 'list', 'int'"),
+        ("None < 1", "TypeError: unsupported types for __lt__: 'NoneType', 'int'"),
+        ("-'a'", "TypeError: unsupported type for __neg__: 'str'"),
         ("[][3]", "IndexError: list index out of range"),
-        ("{}['a']", "KeyError: 'a'"),
-        ("def f(a): pass\nf()", "TypeError: function missing 1 required positional arguments"),
-        ("def f(a): pass\nf(1, 2)", "TypeError: function takes 1 positional arguments but 2 were given"),
+        ("'abc'[9]", "IndexError: string index out of range"),
+        ("[1]['a']", "TypeError: list indices must be integers, not str"),
+        ("{}['a']", "KeyError: a"),
+        ("None[0]", "TypeError: 'NoneType' object isn't subscriptable"),
+        ("None()", "TypeError: 'NoneType' object isn't callable"),
+        ("(1,)[0] = 2", "TypeError: 'tuple' object doesn't support item assignment"),
+        ("for i in 5: pass", "TypeError: 'int' object isn't iterable"),
+        ("next(5)", "TypeError: 'int' object isn't an iterator"),
+        ("{[]: 1}", "TypeError: unsupported type for __hash__: 'list'"),
+        ("[].remove(1)", "ValueError: object not in sequence"),
+        ("int('12.5')", "ValueError: invalid syntax for integer with base 10: '12.5'"),
+        ("int(None)", "TypeError: can't convert NoneType to int"),
+        ("range('a')", "TypeError: can't convert str to int"),
+        ("float('x')", "ValueError: invalid syntax for number"),
+        ("'%d' % 'a'", "TypeError: can't convert str to int"),
+        ("'%d %d' % 1", "TypeError: format string needs more arguments"),
+        ("'{}'.format()", "IndexError: tuple index out of range"),
+        ("'{:x}'.format(1.5)", "ValueError: unknown format code 'x' for object of type 'float'"),
+        ("', '.join([1])", "TypeError: join expects a list of str/bytes objects consistent with self object"),
+        ("b'\\xff'.decode()", "UnicodeError: "),
+        ("def f(a): pass\nf()", "TypeError: f() takes 1 positional arguments but 0 were given"),
+        ("def f(a, b=1): pass\nf(1, 2, 3)", "TypeError: f() takes 2 positional arguments but 3 were given"),
+        ("class A:\n    def g(self): pass\nA().g(1)", "TypeError: g() takes 1 positional arguments but 2 were given"),
+        ("def f(a): pass\nf(b=1)", "TypeError: unexpected keyword argument 'b'"),
+        ("len()", "TypeError: function takes 1 positional arguments but 0 were given"),
+        ("[].append(1, 2)", "TypeError: function takes 2 positional arguments but 3 were given"),
+        ("input(1, 2)", "TypeError: function expected at most 1 arguments, got 2"),
+        ("print(1, foo=2)", "TypeError: extra keyword arguments given"),
         ("a, b = 1, 2, 3", "ValueError: too many values to unpack (expected 2)"),
+        ("a, b = 1,", "ValueError: need more than 1 values to unpack"),
         ("import time\ntime.nonsense", "AttributeError: 'module' object has no attribute 'nonsense'"),
         ("def f(): return f()\nf()", "RuntimeError: maximum recursion depth exceeded"),
+        ("import ustruct\nustruct.pack('Z', 1)", "ValueError: bad typecode"),
+        ("import ubinascii\nubinascii.unhexlify('abc')", "ValueError: odd-length string"),
+        ("exec('x', 'y')", "TypeError: "),
         ("raise OSError(12)", "OSError: [Errno 12] ENOMEM"),
     ],
 )
 def test_errors_have_the_words_of_the_board(desk: Desk, script: str, line: str) -> None:
     assert desk.fails(script) == line
+
+
+def test_a_caught_error_has_the_boards_words_too(desk: Desk) -> None:
+    script = """
+    for what in ("1 / 0", "{}['k']", "open('nope')", "[].foo", "int('x')"):
+        try:
+            exec(what)
+        except Exception as e:
+            print(str(e), "|", "%s" % e, "|", "{}".format(e), "|", e.args, repr(e))
+    """
+    assert desk.prints(script) == (
+        "divide by zero | divide by zero | divide by zero | ('divide by zero',) ZeroDivisionError('divide by zero',)\n"
+        "k | k | k | ('k',) KeyError('k',)\n"
+        "[Errno 2] ENOENT | [Errno 2] ENOENT | [Errno 2] ENOENT | (2,) OSError(2,)\n"
+        "'list' object has no attribute 'foo' | 'list' object has no attribute 'foo' | "
+        "'list' object has no attribute 'foo' | (\"'list' object has no attribute 'foo'\",) "
+        "AttributeError(\"'list' object has no attribute 'foo'\",)\n"
+        "invalid syntax for integer with base 10: 'x' | invalid syntax for integer with base 10: 'x' | "
+        "invalid syntax for integer with base 10: 'x' | (\"invalid syntax for integer with base 10: 'x'\",) "
+        "ValueError(\"invalid syntax for integer with base 10: 'x'\",)\n"
+    )
+
+
+def test_an_error_of_the_scripts_own_says_what_the_script_said(desk: Desk) -> None:
+    script = """
+    try:
+        raise ValueError('division by zero')
+    except ValueError as e:
+        print(e, e.args)
+    raise OSError(5, 'foo')
+    """
+    result = desk.run(script)
+    assert result.printed.startswith("division by zero ('division by zero',)\n")
+    assert result.error is not None
+    assert result.error.splitlines()[-1] == "OSError: (5, 'foo')"
 
 
 @pytest.mark.parametrize("text", ["f'{1}'", "x: int = 3", "(y := 3)", "async def f(): pass", "a @ b", "print 'a'"])
@@ -75,6 +145,30 @@ def test_what_micropython_1_11_cannot_parse_is_refused(desk: Desk, text: str) ->
 def test_floats_have_32_bits_when_they_are_printed(desk: Desk) -> None:
     assert desk.prints("print(1/3, [0.1, 2.0], (1e10,), {'a': 1/3}, 100.0)") == (
         "0.3333333 [0.1, 2.0] (1e+10,) {'a': 0.3333333} 100.0\n"
+    )
+
+
+def test_texts_of_floats_have_32_bits_too(desk: Desk) -> None:
+    script = "print(str(1/3), '%s %d %.2f' % (0.1, 3, 2/3), '{} {:.3f}'.format(1/3, 1/3), ','.join(map(str, [1, 0.1])))"
+    assert desk.prints(script) == "0.3333333 0.1 3 0.67 0.3333333 0.333 1,0.1\n"
+    assert desk.prints("import ujson\nprint(ujson.dumps({'a': 1/3, 'b': [None, True, b'12']}))") == (
+        '{"a": 0.3333333, "b": [null, true, "12"]}\n'
+    )
+
+
+def test_classes_and_objects_are_written_as_on_the_board(desk: Desk) -> None:
+    script = """
+    from ucollections import OrderedDict, namedtuple
+    class A: pass
+    class B:
+        def __str__(self): return "B!"
+    def f(): pass
+    print(A, int, type(None), ValueError, bytearray, str(B()), "%s" % B(), {0.1})
+    print(str(A())[:10], str(f)[:12], namedtuple("P", "x y")(1, 0.1), OrderedDict([("a", 0.1)]))
+    """
+    assert desk.prints(script) == (
+        "<class 'A'> <class 'int'> <class 'NoneType'> <class 'ValueError'> <class 'bytearray'> B! B! {0.1}\n"
+        "<A object  <function f  P(x=1, y=0.1) OrderedDict({'a': 0.1})\n"
     )
 
 

@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from k210kit.emulator.card import os_error
 from k210kit.emulator.card_file import opener
+from k210kit.emulator.complaints import settle
 from k210kit.emulator.costs import print_seconds
 from k210kit.emulator.gc_heap import out_of_heap
 from k210kit.emulator.modules import offered
 from k210kit.emulator.modules.table import DeviceModuleObject, module_object, refuse_absent
-from k210kit.emulator.script import FORMAT, HIDDEN_ATTRIBUTES, NAMED, PRIVATE, STEP, compile_script, decode_source
+from k210kit.emulator.script import (
+    CAUGHT,
+    FORMAT,
+    HIDDEN_ATTRIBUTES,
+    NAMED,
+    PERCENT,
+    PRIVATE,
+    STEP,
+    TEXT,
+    compile_script,
+    decode_source,
+)
 from k210kit.emulator.small_objects import BOOT_BYTES, Reached, code_bytes, is_the_scripts, script_frames, walk
-from k210kit.emulator.wording import represent, text_of
+from k210kit.emulator.wording import represent, shown, text_of
 
 if TYPE_CHECKING:
     from k210kit.emulator.board import Board
@@ -200,6 +212,9 @@ class Interpreter:
         made[PRIVATE] = private_attribute
         made[NAMED] = _named
         made[FORMAT] = _format_of
+        made[CAUGHT] = settle
+        made[TEXT] = text_of
+        made[PERCENT] = _percent
         return made
 
     def _step(self, seconds: float, made: int = 0) -> None:
@@ -261,6 +276,8 @@ class Interpreter:
             file.write(text)
 
     def _compile(self, source: str, filename: str, mode: str) -> Compiled:
+        if mode not in ("exec", "eval", "single"):
+            raise ValueError("bad compile mode")
         return Compiled(compile_script(source, filename, mode)[0])
 
     def _eval(self, source: str | Compiled, names: dict[str, Any] | None = None, inner: Any = None) -> Any:
@@ -276,6 +293,8 @@ class Interpreter:
         else:
             code, _ = compile_script(source.strip() if mode == "eval" else source, "<string>", mode)
         outer = caller.f_globals if names is None else names
+        if not isinstance(outer, dict):
+            raise TypeError
         outer.setdefault("__builtins__", self.builtins)
         if outer["__builtins__"] is not self.builtins:
             outer["__builtins__"] = self.builtins
@@ -337,7 +356,10 @@ def _format_of(of: Any) -> Any:
     def format(*values: Any, **named: Any) -> str:
         text, rest = (of, values) if isinstance(of, str) else (values[0], values[1:])
         _check_fields(text)
-        return str.format(text, *map(_as_field, rest), **{name: _as_field(value) for name, value in named.items()})
+        try:
+            return str.format(text, *map(shown, rest), **{name: shown(value) for name, value in named.items()})
+        except IndexError:
+            raise IndexError("tuple index out of range") from None
 
     return format
 
@@ -350,9 +372,11 @@ def _check_fields(text: str) -> None:
             _check_fields(form)
 
 
-def _as_field(value: Any) -> Any:
-    """Values that `format` would show in CPython's way (Any: the script's)."""
-    return text_of(value) if isinstance(value, list | tuple | dict | BaseException) else value
+def _percent(text: Any, values: Any) -> Any:
+    """`text % values` (Any: the script's)."""
+    if type(values) is tuple:
+        return text % tuple(map(shown, values))
+    return text % (values if isinstance(values, dict) else shown(values))
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,10 +17,13 @@ import tokenize
 import warnings
 from types import CodeType
 
-__all__ = ["FORMAT", "NAMED", "PRIVATE", "STEP", "compile_script", "decode_source"]
+__all__ = ["CAUGHT", "FORMAT", "NAMED", "PERCENT", "PRIVATE", "STEP", "TEXT", "compile_script", "decode_source"]
 
 STEP = "__step__"
 FORMAT = "__formatter__"  # `text.format`, which in CPython reads attributes that the text names
+CAUGHT = "__caught__"  # gives a caught error the board's words
+TEXT = "__text__"  # `str(x)`: numbers, classes and errors as the board writes them
+PERCENT = "__percent__"  # `"…" % x`, likewise
 NAMED = "__named__"  # gives a class the name that it was compiled without
 PRIVATE = "__private__"  # reads an attribute whose name starts with an underscore, unless it is one of the kit's
 # Bytecodes of MicroPython take a few hundred instructions' time at 400 MHz; per node of the syntax tree, an estimate.
@@ -33,6 +36,7 @@ _HIDDEN = """
     __reduce_ex__ __loader__ __spec__ __getattribute__ __wrapped__ __traceback__ __context__ __cause__
     __defaults__ __kwdefaults__ gi_frame gi_code cr_frame ag_frame f_globals f_builtins f_locals f_back f_code
     tb_frame tb_next mro __weakref__ __subclasshook__ __init_subclass__ __dir__ __sizeof__ __annotations__
+    __settled__
 """
 HIDDEN_ATTRIBUTES = frozenset(_HIDDEN.split())
 
@@ -136,7 +140,29 @@ class _Steps(ast.NodeTransformer):
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         catches_all = node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException")
-        return self._with_step(node) if catches_all else self.generic_visit(node)
+        made = self._with_step(node) if catches_all else self.generic_visit(node)
+        if node.name is not None:
+            call = ast.Call(ast.Name(CAUGHT, ast.Load()), [ast.Name(node.name, ast.Load())], [])
+            node.body.insert(0, ast.copy_location(ast.Expr(call), node.body[0]))
+        return made
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """`str(x)` and `map(str, …)` write as the board does."""
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Name):
+            return node
+        first = node.args[0] if node.args else None
+        if node.func.id == "map" and isinstance(first, ast.Name) and first.id == "str":
+            first.id = TEXT
+        elif node.func.id == "str" and len(node.args) == 1 and not node.keywords and not isinstance(first, ast.Starred):
+            node.func.id = TEXT
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Mod) or not _is_constant(node.left, str):
+            return node
+        return ast.copy_location(ast.Call(ast.Name(PERCENT, ast.Load()), [node.left, node.right], []), node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if node.attr in HIDDEN_ATTRIBUTES:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-import re
 import struct
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType, TracebackType
 from typing import Any
 
-__all__ = ["exception_line", "format_traceback", "represent", "text_of"]
+from k210kit.emulator.complaints import settle
+
+__all__ = ["exception_line", "format_traceback", "represent", "shown", "text_of"]
 
 
 def float_text(value: float) -> str:
@@ -28,7 +30,7 @@ def float_text(value: float) -> str:
 
 
 def represent(value: object) -> str:
-    """`repr` with the board's floats, inside lists, tuples, dicts and sets too."""
+    """`repr` as the board writes it: 32-bit floats, inside containers too, and classes and objects in its form."""
     if isinstance(value, float):
         return float_text(value)
     if type(value) is list:
@@ -38,8 +40,39 @@ def represent(value: object) -> str:
     if type(value) is dict:
         return "{" + ", ".join(f"{represent(k)}: {represent(v)}" for k, v in value.items()) + "}"
     if isinstance(value, BaseException):
+        settle(value)
         return f"{_name(value)}({', '.join(map(represent, value.args))}{',' if len(value.args) == 1 else ''})"
+    if isinstance(value, set | frozenset) and value:
+        inside = "{" + ", ".join(map(represent, value)) + "}"
+        return inside if type(value) is set else f"frozenset({inside})"
+    if isinstance(value, OrderedDict):
+        return f"OrderedDict({represent(dict(value))})"
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        inside = ", ".join(f"{name}={represent(item)}" for name, item in zip(value._fields, value, strict=True))
+        return f"{type(value).__name__}({inside})"
+    return _of_the_language(value)
+
+
+def _of_the_language(value: object) -> str:
+    """Classes, functions, generators, and objects that do not say what they are."""
+    if isinstance(value, type):
+        return f"<class '{_class_name(value)}'>"
+    if isinstance(value, MethodType):
+        return "<bound_method>"
+    if isinstance(value, FunctionType):
+        return f"<function {value.__name__} at {_place(value)}>"
+    if isinstance(value, BuiltinFunctionType):
+        return "<function>"
+    if isinstance(value, GeneratorType):
+        return f"<generator object '{value.__name__}' at {_place(value)}>"
+    if type(value).__repr__ is object.__repr__:
+        return f"<{_class_name(type(value))} object at {_place(value)}>"
     return repr(value)
+
+
+def _place(value: object) -> str:
+    """An address of the board's: 32-byte blocks of its GC heap, one and the same for one object."""
+    return f"{0x80300000 + id(value) % 0x80000 // 32 * 32:x}"
 
 
 def text_of(value: object) -> str:
@@ -48,9 +81,31 @@ def text_of(value: object) -> str:
         return str(value)
     if isinstance(value, BaseException):
         return _message(value)
-    if isinstance(value, float | list | tuple | dict):
+    if type(value).__str__ is object.__str__ or isinstance(value, _REPRESENTED):
         return represent(value)
     return str(value)
+
+
+_REPRESENTED = (float, list, tuple, dict, set, frozenset, type, FunctionType, BuiltinFunctionType, MethodType)
+
+
+class ShownFloat(float):
+    """A float that a format shows as the board does where the format leaves the form open."""
+
+    def __str__(self) -> str:
+        return float_text(float(self))
+
+    __repr__ = __str__
+
+
+ShownFloat.__name__ = "float"  # errors of formats name it
+
+
+def shown(value: Any) -> Any:
+    """A value for CPython's formats, which then show what the board's would (Any: the script's)."""
+    if isinstance(value, float):
+        return ShownFloat(value)
+    return text_of(value) if isinstance(value, list | tuple | dict | set | BaseException | type) else value
 
 
 # CPython's class -> the class that exists on the board
@@ -60,6 +115,13 @@ _NAMES: tuple[tuple[type[BaseException], str], ...] = (
     (UnboundLocalError, "NameError"),
     (UnicodeError, "UnicodeError"),
 )
+
+
+def _class_name(cls: type) -> str:
+    """A class as the board names it."""
+    if issubclass(cls, BaseException) and cls.__module__ == "builtins":
+        return next((name for known, name in _NAMES if issubclass(cls, known)), cls.__name__)
+    return cls.__name__
 
 
 def _name(value: BaseException) -> str:
@@ -74,85 +136,16 @@ def _name(value: BaseException) -> str:
     return type(value).__name__
 
 
-_Rewrite = str | Callable[["re.Match[str]"], str]
-_MESSAGES: tuple[tuple[str, _Rewrite], ...] = (
-    (
-        r"(float )?division by zero|(integer )?(division or )?modulo by zero|float (floor division|modulo).*",
-        "divide by zero",
-    ),
-    (r"No module named '([^']+)'.*", r"no module named '\1'"),
-    (r"cannot import name '([^']+)'.*", r"cannot import name \1"),
-    (r"name '([^']+)' is not defined.*", r"name '\1' is not defined"),
-    (
-        r"(local variable '[^']+' referenced before assignment|cannot access local variable .*)",
-        "local variable referenced before assignment",
-    ),
-    (r"unsupported operand type\(s\) for ([^:]+): '([^']+)' and '([^']+)'", lambda m: _operands(m)),
-    (r"can only concatenate (\w+) \(not \"(\w+)\"\) to \w+", r"unsupported types for __add__: '\1', '\2'"),
-    (r"must be str, not (\w+)", r"can't convert '\1' object to str implicitly"),
-    (r"'(\w+)' object is not callable", r"'\1' object is not callable"),
-    (r"'(\w+)' object is not subscriptable", r"'\1' object is not subscriptable"),
-    (r"'(\w+)' object does not support item assignment", r"'\1' object does not support item assignment"),
-    (r"'(\w+)' object is not iterable", r"'\1' object is not iterable"),
-    (r"cannot unpack non-iterable (\w+) object", r"'\1' object is not iterable"),
-    (r"object of type '(\w+)' has no len\(\)", r"object of type '\1' has no len()"),
-    (r"not enough values to unpack \(expected (\d+), got (\d+)\)", r"need more than \2 values to unpack"),
-    (r"too many values to unpack \(expected (\d+)\)", r"too many values to unpack (expected \1)"),
-    (
-        r"(?:[\w.]+\(\)) takes from \d+ to (\d+) positional arguments? but (\d+) (?:was|were) given",
-        r"function expected at most \1 arguments, got \2",
-    ),
-    (
-        r"(?:[\w.]+\(\)) takes (\d+) positional arguments? but (\d+) (?:was|were) given",
-        r"function takes \1 positional arguments but \2 were given",
-    ),
-    (
-        r"(?:[\w.]+\(\)) missing (\d+) required positional arguments?: .*",
-        lambda m: f"function missing {m[1]} required positional arguments",
-    ),
-    (r"(?:[\w.]+\(\)) got an unexpected keyword argument '(\w+)'", r"unexpected keyword argument '\1'"),
-    (r"(?:[\w.]+\(\)) got multiple values for argument '(\w+)'", r"function got multiple values for argument '\1'"),
-    (r"invalid literal for int\(\) with base (\d+): '(.*)'", r"invalid syntax for integer with base \1"),
-    (r"could not convert string to float: .*", "invalid syntax for number"),
-    (r"bytes must be in range\(0, 256\)", "bytes value out of range"),
-    (r"maximum recursion depth exceeded.*", "maximum recursion depth exceeded"),
-    (r"module '[^']+' has no attribute '([^']+)'.*", r"'module' object has no attribute '\1'"),
-    (r"type object '([^']+)' has no attribute '([^']+)'.*", r"type object '\1' has no attribute '\2'"),
-    (r"'([^']+)' object has no attribute '([^']+?)(?: is not on the board)?'.*", r"'\1' object has no attribute '\2'"),
-    (
-        r"(?:list|tuple|string|bytearray|str|bytes|array) (?:assignment )?index out of range|index out of range",
-        lambda m: m[0].replace("assignment ", "").replace("string", "str"),
-    ),
-)
-
-_OPERATORS = {
-    "+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__", "//": "__floordiv__", "%": "__mod__",
-    "<<": "__lshift__", ">>": "__rshift__", "&": "__and__", "|": "__or__", "^": "__xor__", "** or pow()": "__pow__",
-    "+=": "__iadd__", "-=": "__isub__",
-}  # fmt: skip
-
-
-def _operands(found: re.Match[str]) -> str:
-    return f"unsupported types for {_OPERATORS.get(found[1], found[1])}: '{found[2]}', '{found[3]}'"
-
-
 def _message(value: BaseException) -> str:
     """The text after the colon."""
-    if isinstance(value, OSError) and value.args and isinstance(value.args[0], int):
-        number = value.args[0]
+    settle(value)
+    arguments = value.args
+    if isinstance(value, OSError) and len(arguments) == 1 and isinstance(arguments[0], int):
+        number = arguments[0]
         return f"[Errno {number}] {errno.errorcode[number]}" if number in errno.errorcode else str(number)
-    if isinstance(value, KeyError):
-        return ", ".join(map(represent, value.args))
-    if isinstance(value, SyntaxError):
-        return "invalid syntax"
-    text = str(value.args[0]) if len(value.args) == 1 else str(value)
-    for pattern, wording in _MESSAGES:
-        found = re.fullmatch(pattern, text)
-        if found:
-            return wording(found) if callable(wording) else found.expand(wording)
-    if isinstance(value, MemoryError) and not text:
-        return "memory allocation failed"
-    return text
+    if len(arguments) == 1:
+        return text_of(arguments[0])
+    return represent(arguments) if arguments else ""
 
 
 def exception_line(value: BaseException) -> str:

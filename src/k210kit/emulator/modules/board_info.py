@@ -26,7 +26,7 @@ def board_info_class(values: dict[str, Any]) -> type:
 
     def get() -> Any:
         """The firmware's own slip: it uses a name that it does not define."""
-        raise NameError("name 'key' is not defined")
+        raise NameError("name 'key' isn't defined")
 
     def load(values: dict[str, Any] | None = None) -> None:
         for key, value in (values or {}).items():

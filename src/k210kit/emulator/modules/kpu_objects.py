@@ -197,7 +197,7 @@ class FeatureMap:
     def _readable(self, what: str) -> None:
         if not self._code:
             self._board.print(f"typecode don't support {what}!\n")
-            raise TypeError("'kpu_fmap' object is not subscriptable")
+            raise TypeError("'kpu_fmap' object isn't subscriptable")
 
     def _whole_slice(self, at: slice) -> slice:
         if at.step not in (None, 1):
@@ -211,7 +211,7 @@ class FeatureMap:
         return place
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("'kpu_fmap' object is not iterable")
+        raise TypeError("'kpu_fmap' object isn't iterable")
 
     def __repr__(self) -> str:
         w, h, channels = self._shape

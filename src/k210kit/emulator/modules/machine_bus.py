@@ -199,9 +199,8 @@ class SPI:
     ) -> None:
         """Configure the bus; `pins`: sck, mosi, miso, cs0 to cs3, d0 to d7 (Any: numbers or GPIO objects)."""
         allowed = {"sck", "mosi", "miso", *(f"cs{i}" for i in range(4)), *(f"d{i}" for i in range(8))}
-        unknown = next((name for name in pins if name not in allowed), None)
-        if unknown is not None:
-            raise TypeError(f"unexpected keyword argument '{unknown}'")
+        if not pins.keys() <= allowed:
+            raise TypeError("extra keyword arguments given")
         if as_int(id) not in (0, 1, 2, 4):
             raise ValueError("[MAIXPY]SPI: spi id error( > 0 & !=3 )")
         if not 0 <= as_int(mode) <= 4:

@@ -20,7 +20,7 @@ from typing import Any
 from k210kit.emulator.board import Board
 from k210kit.emulator.buffers import as_bytes
 from k210kit.emulator.modules.table import device_module
-from k210kit.emulator.wording import represent
+from k210kit.emulator.wording import text_of
 
 __all__: list[str] = []
 
@@ -83,17 +83,33 @@ def _field(value: Any, kind: str, bits: int) -> Any:
     return low - (1 << bits) if kind.islower() and low >> (bits - 1) else low
 
 
+def _packed(form: str, values: tuple[Any, ...]) -> bytes:
+    """`struct.pack` (Any: see above)."""
+    try:
+        return host_struct.pack(form, *_packable(form, values))
+    except host_struct.error:
+        raise ValueError("bad typecode") from None
+
+
 @device_module("ustruct", "struct")
 class StructModule(_Copied):
-    _names = _copy(host_struct, "calcsize")
+    def calcsize(self, format: str) -> int:
+        try:
+            return host_struct.calcsize(format)
+        except host_struct.error:
+            raise ValueError("bad typecode") from None
 
     def pack(self, form: str, *values: Any) -> bytes:
         """Any: numbers, text and bytes by the form."""
-        return host_struct.pack(form, *_packable(form, values))
+        return _packed(form, values)
 
     def pack_into(self, form: str, buffer: Any, offset: int, *values: Any) -> None:
         """Any: a buffer, and values by the form."""
-        host_struct.pack_into(form, buffer, offset, *_packable(form, values))
+        made = _packed(form, values)
+        start = offset + len(buffer) if offset < 0 else offset
+        if not 0 <= start <= len(buffer) - len(made):
+            raise ValueError("buffer too small")
+        memoryview(buffer).cast("B")[start : start + len(made)] = made
 
     def unpack(self, form: str, data: Any) -> tuple[Any, ...]:
         """Any: a buffer, and values by the form; bytes behind the last value are ignored, as on the board."""
@@ -101,6 +117,7 @@ class StructModule(_Copied):
 
     def unpack_from(self, form: str, data: Any, offset: int = 0) -> tuple[Any, ...]:
         """Any: a buffer, and values by the form."""
+        self.calcsize(form)
         try:
             return host_struct.unpack_from(form, as_bytes(data), offset)
         except host_struct.error:
@@ -120,7 +137,13 @@ class BinasciiModule(_Copied):
 
 @device_module("uheapq", "heapq")
 class HeapqModule(_Copied):
-    _names = _copy(host_heapq, "heappush heappop heapify")
+    _names = _copy(host_heapq, "heappush heapify")
+
+    def heappop(self, heap: list[Any]) -> Any:
+        """Any: the script's own."""
+        if not heap:
+            raise IndexError("empty heap")
+        return host_heapq.heappop(heap)
 
 
 @device_module("uerrno", "errno")
@@ -189,11 +212,29 @@ class ArrayModule(_Copied):
     _names = {"array": array}  # noqa: RUF012
 
 
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def json_text(value: Any) -> str:
+    """What `ujson.dumps` makes of a value (Any: the script's); what JSON has not is written as `print` would."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, bytes | bytearray):
+        value = bytes(value).decode("latin-1")
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPES.get(c, f"\\u{ord(c):04x}" if c < " " else c) for c in value) + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(json_text, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json_text(key)}: {json_text(item)}" for key, item in value.items()) + "}"
+    return text_of(value)
+
+
 @device_module("ujson", "json")
 class JsonModule(_Copied):
     def dumps(self, value: Any) -> str:
         """Any: JSON."""
-        return host_json.dumps(value, default=represent)
+        return json_text(value)
 
     def dump(self, value: Any, stream: Any) -> None:
         """Any: JSON, and a stream of the script."""
@@ -318,7 +359,10 @@ class HashlibModule(_Copied):
 class ZlibModule(_Copied):
     def decompress(self, data: Any, wbits: int = 0, bufsize: int = 0) -> bytes:
         """Any: a buffer."""
-        return host_zlib.decompress(as_bytes(data), wbits or 15)
+        try:
+            return host_zlib.decompress(as_bytes(data), wbits or 15)
+        except host_zlib.error:
+            raise ValueError(-3) from None
 
 
 @device_module("micropython")

@@ -74,7 +74,7 @@ class SysModule:
 
     def exit(self, value: Any = None) -> None:
         """End the script (Any: its result)."""
-        raise SystemExit(value)
+        raise SystemExit(*(() if value is None else (value,)))
 
     def print_exception(self, exception: BaseException, file: Any = None) -> None:
         """Print an exception with its traceback (Any: a stream; default the prompt)."""
@@ -86,5 +86,7 @@ class SysModule:
             text = format_traceback(exception, self._interpreter.is_script)
         if file is None:
             self._board.print(text)
-        else:
+        elif hasattr(file, "write"):
             file.write(text)
+        else:
+            raise OSError("stream operation not supported")
