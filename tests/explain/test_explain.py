@@ -51,6 +51,9 @@ SAMPLES = {
     "types-mixed": "TypeError: can't convert float to int",
     "syntax": "SyntaxError: invalid syntax",
     "canmv": "ImportError: no module named 'maix'",
+    "image-format": "OSError: Can't compress in place!",
+    "index-range": "IndexError: list index out of range",
+    "lcd-blank": "i only get a white screen after lcd.init()",
     "module-missing": "ImportError: no module named 'ws2812'",
     "attribute-missing": "AttributeError: 'Image' object has no attribute 'find_blobs'",
     "fpioa": "[Warning] function is used by 8(pin:8)",
@@ -202,6 +205,10 @@ PASTED = {
 @pytest.mark.parametrize(("key", "text"), [(key, text) for key, texts in PASTED.items() for text in texts])
 def test_what_people_paste_is_explained_by_its_cause_first(key: str, text: str) -> None:
     assert explain(text)[0].key == key
+
+
+def test_colours_and_the_line_ends_of_windows_do_not_hide_a_message() -> None:
+    assert keys(">>> kpu.load(0x300000)\r\n\x1b[31mkpu: load error:\x1b[1m2006\x1b[0m, ERR_NO_\r\n") == ["kpu-2006"]
 
 
 def test_2013_leads_with_the_settings_of_yolo() -> None:

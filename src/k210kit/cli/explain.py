@@ -36,7 +36,7 @@ def explain_text(
     """Say what a message of MaixPy, the KPU, a converter or a flashing program means, and what to do."""
     if not text and sys.stdin.isatty():
         raise InputError('There is nothing to explain. Paste the message: k210kit explain "load error:2006"')
-    pasted = " ".join(text) if text else sys.stdin.read()
+    pasted = " ".join(text) if text and text != ["-"] else sys.stdin.read()
     found = explain(pasted)
     languages = LANGUAGES if language == "all" else (language,)
     show(Explained(causes=found), as_json=json, text=[line for one in found for line in _lines(one, languages)])

@@ -11,6 +11,7 @@ from .causes import Cause, Text, causes
 __all__ = ["Explanation", "explain"]
 
 MOST_LINE = 1000
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # a terminal's sequences, in the middle of words too
 _MAGIC = {
     b"LDMK": Text(
         en="a kmodel V4 or V5 (nncase 0.2 and later)",
@@ -65,7 +66,7 @@ def explain(text: str) -> tuple[Explanation, ...]:
 
 def _lines(text: str) -> Iterator[str]:
     """The lines, long ones in pieces: no message is longer, and searching stays quick whatever is pasted."""
-    for line in text.splitlines():
+    for line in _COLOURS.sub("", text).splitlines():
         for at in range(0, max(len(line), 1), MOST_LINE):
             yield line[at : at + MOST_LINE]
 
