@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dataclasses
 import inspect
 import subprocess
@@ -11,8 +13,11 @@ from typing import Any
 
 import pytest
 
+import k210kit.emulator.stubs
 from k210kit.emulator import Interpreter, Setup, power_on
 from k210kit.emulator.modules import known_names
+from k210kit.emulator.modules.image.arguments import Arguments
+from k210kit.emulator.modules.image.table import METHODS
 from k210kit.emulator.modules.table import instance, public_names
 from k210kit.emulator.stubs import ALIASES, is_only_on_the_board, stub_modules, stub_names, write_stubs
 from k210kit.errors import FileError
@@ -58,12 +63,94 @@ def _parameters(function: Any) -> list[str]:
     return [p.name for p in signature.parameters.values() if p.kind not in kinds]
 
 
+def test_the_stub_of_pictures_has_the_names_places_and_defaults_that_the_methods_look_for(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every method is called in several ways, and what it looks for among its arguments is written down."""
+    asked: list[tuple[int, str, Any]] = []
+
+    def watched(name: str) -> Any:
+        original = getattr(Arguments, name)
+
+        def look(self: Arguments, at: int, keyword: str, default: Any = None) -> Any:
+            asked.append((at, keyword, default if name != "value" else None))
+            return original(self, at, keyword, default)
+
+        return look
+
+    for name in ("integer", "number", "value"):
+        monkeypatch.setattr(Arguments, name, watched(name))
+    make, stub = instance(board, "image"), _signatures("Image")
+    ways = _ways_to_call(board)
+    wrong = []
+    for entry in METHODS.values():
+        if entry.name in stub:
+            pictures = [make.Image(size=(_SIDE, _SIDE)) for _ in ways]
+            asked.clear()
+            for picture, values in zip(pictures, ways, strict=True):
+                with contextlib.suppress(Exception):  # most ways do not suit the method; what it looked for counts
+                    entry.call(picture, Arguments(values, {}))
+            wrong += [f"{entry.name}: {fault}" for fault in _disagreements(stub[entry.name], asked)]
+    assert not wrong
+
+
+_SIDE = 26  # a little more than the window of the cascade
+
+
+def _ways_to_call(board: Any) -> list[tuple[Any, ...]]:
+    image = instance(board, "image")
+    other, small = image.Image(size=(_SIDE, _SIDE)), image.Image(size=(8, 8)).to_grayscale()
+    box, color = (0, 0, 20, 20), [(0, 50)]
+    return [
+        *[(1,) * count for count in range(7)],
+        (other,), (small, 1, 1), (small, 0.5), (color,), (image.HaarCascade("frontalface"),), (box,), (1, [1] * 9),
+        (1, 1, "a"), ("/flash/a.bmp",), (1, 1, 8, 8, b"\x01" * 8), ([(1, 1, 0)],),
+    ]  # fmt: skip
+
+
+def _signatures(owner: str) -> dict[str, list[tuple[str, Any]]]:
+    """Parameters and literal defaults of a class in the stub of `image` (Any: a number, or None)."""
+    text = Path(k210kit.emulator.stubs.__file__).with_name("api").joinpath("image.pyi").read_text(encoding="utf-8")
+    (body,) = (node.body for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == owner)
+    made: dict[str, list[tuple[str, Any]]] = {}
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            defaults = [None] * (len(node.args.args) - len(node.args.defaults)) + list(node.args.defaults)
+            pairs = [(a.arg, _number(d)) for a, d in zip(node.args.args, defaults, strict=True)]
+            made[node.name] = [*pairs[1:], *((a.arg, None) for a in node.args.kwonlyargs)]
+    return made
+
+
+def _number(default: ast.expr | None) -> Any:
+    with contextlib.suppress(ValueError):
+        value = ast.literal_eval(default) if default is not None else None
+        return value if isinstance(value, int | float) else None
+    return None
+
+
+def _disagreements(parameters: list[tuple[str, Any]], asked: list[tuple[int, str, Any]]) -> list[str]:
+    names = [name for name, _ in parameters]
+    made = []
+    for keyword in {keyword for _, keyword, _ in asked if keyword}:
+        places = {at for at, other, _ in asked if other == keyword}
+        defaults = {value for _, other, value in asked if other == keyword and value is not None}
+        if keyword not in names:
+            made.append(f"no {keyword}")
+        elif names.index(keyword) not in places and -1 not in places and "bins" not in keyword:
+            made.append(f"{keyword} in {places}, not in {names.index(keyword)}")
+        else:
+            said = dict(parameters)[keyword]
+            if said is not None and defaults and said not in defaults:
+                made.append(f"{keyword} is {defaults}, not {said}")
+    return made
+
+
 def test_names_that_only_a_board_has_say_so(desk: Desk) -> None:
-    assert is_only_on_the_board("image", "ImageReader")
-    result = desk.run("import image\nimage.ImageWriter(1)")
+    assert is_only_on_the_board("os", "mount")
+    result = desk.run("import image\nimage.Image(size=(8, 8)).remove_shadows()")
     assert result.error is not None
-    assert "image.ImageWriter is in the firmware, but not in the emulator" in result.error
-    assert result.not_emulated == {"image.ImageWriter": 1}
+    assert "image.Image.remove_shadows is in the firmware, but not in the emulator" in result.error
+    assert result.not_emulated == {"image.Image.remove_shadows": 1}
 
 
 def test_a_file_does_not_stand_in_for_a_module_of_the_firmware(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from k210kit.emulator.kpu_library import UndefinedOnBoardError
 from k210kit.emulator.modules.image.table import METHODS
 from k210kit.emulator.modules.table import NotEmulatedError
 
@@ -42,9 +43,17 @@ def test_what_is_missing_here_says_so_and_is_counted(bench: Bench) -> None:
         NotEmulatedError, match=r"image\.Image\.selective_search is in the firmware, but not in the emulator"
     ):
         bench.image.Image(size=(8, 8)).selective_search()
-    with pytest.raises(NotEmulatedError):
-        bench.image.ImageReader("/sd/film.bin")
-    assert bench.absent == ["image.Image.selective_search", "image.ImageReader"]
+    assert bench.absent == ["image.Image.selective_search"]
+
+
+def test_picture_streams_lead_into_the_undefined_where_a_board_crashes(bench: Bench) -> None:
+    writer = bench.image.ImageWriter("/flash/film.bin")
+    with pytest.raises(UndefinedOnBoardError, match=r"ImageWriter\.add_frame crashes a board"):
+        writer.add_frame(bench.image.Image(size=(8, 8)))
+    with pytest.raises(UndefinedOnBoardError, match=r"image\.ImageReader crashes a board"):
+        bench.image.ImageReader("/flash/film.bin")
+    with pytest.raises(OSError, match="ENOENT"):
+        bench.image.ImageReader("/flash/nothing.bin")
 
 
 def test_a_font_from_flash_draws_its_own_glyphs(bench: Bench) -> None:

@@ -18,9 +18,9 @@ from .fonts import UTF8, font_from
 from .frame import Frame
 from .image import Image as Picture
 from .image import cast
-from .methods.absent import refuse
 from .methods.shapes import EDGE_CANNY, EDGE_SIMPLE, SEARCH_DS, SEARCH_EX
 from .pixels import WORD, Format
+from .streams import ImageWriter, open_reader
 from .text import BUILT_IN
 from .warp import affine_transform, warp_planes
 from .workshop import Workshop
@@ -184,11 +184,11 @@ class ImageModule:
         its.ai[...] = warp_planes(mine.ai, its.width, its.height, numbers)
         self._workshop.spend("bilinear", its.width * its.height)
 
-    def ImageWriter(self, *_values: Any) -> NoReturn:
-        refuse(self._workshop.board, "ImageWriter")
+    def ImageWriter(self, path: object, /) -> ImageWriter:
+        return ImageWriter(self._workshop.board.files, as_text(path).decode("utf-8", "surrogateescape"))
 
-    def ImageReader(self, *_values: Any) -> NoReturn:
-        refuse(self._workshop.board, "ImageReader")
+    def ImageReader(self, path: object, /) -> NoReturn:
+        open_reader(self._workshop.board.files, as_text(path).decode("utf-8", "surrogateescape"))
 
     def HaarCascade(self, *values: Any, **keywords: Any) -> described.CascadeObject:
         """A cascade of the firmware (`frontalface`, `eye`) or from a file."""

@@ -39,7 +39,7 @@ def find_features(image: Image, arguments: Arguments) -> list[tuple[int, int, in
     return found
 
 
-@method("find_eye", full=True)
+@method("find_eye", least=2, full=True)
 def find_eye(image: Image, arguments: Arguments) -> tuple[int, int]:
     """The place of a pupil in a region that holds an eye."""
     frame, workshop = _gray(image), image._workshop
@@ -48,7 +48,7 @@ def find_eye(image: Image, arguments: Arguments) -> tuple[int, int]:
     return patterns.find_pupil(frame.data, region)
 
 
-@method("find_lbp", full=True)
+@method("find_lbp", least=2, full=True)
 def find_lbp(image: Image, arguments: Arguments) -> Patterns:
     frame, workshop = _gray(image), image._workshop
     region = arguments.region(0, frame.width, frame.height)

@@ -96,13 +96,13 @@ def _recoloured(image: Image, table: NDArray[np.uint16]) -> Image:
     return image
 
 
-@method("chrominvar", full=True)
+@method("chrominvar", most=1, full=True)
 def chrominvar(image: Image, _: Arguments) -> Image:
     """Take the brightness out of the colours; gray pictures stay."""
     return _recoloured(image, without_brightness())
 
 
-@method("illuminvar", full=True)
+@method("illuminvar", most=1, full=True)
 def illuminvar(image: Image, _: Arguments) -> Image:
     """Take the colour of the light out of the colours; gray pictures stay."""
     return _recoloured(image, without_light())
