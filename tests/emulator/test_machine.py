@@ -241,3 +241,12 @@ def test_board_info_is_a_class_whose_functions_take_no_self(desk: Desk) -> None:
     assert desk.fails("from board import board_info\nboard_info.NO") == (
         "AttributeError: type object 'board_info' has no attribute 'NO'"
     )
+
+
+def test_an_m5stickv_shows_its_power_chip_and_one_motion_sensor(desk: Desk) -> None:
+    script = """
+    from machine import I2C
+    i2c = I2C(I2C.I2C0, freq=100000, scl=28, sda=29)
+    print(i2c.scan(), i2c.readfrom_mem(0x68, 0x75, 1), i2c.readfrom_mem(0x6C, 0x30, 1))
+    """
+    assert desk.prints(script, kind=board_kind("m5stickv")) == "[52, 104] b'\\x19' b'\\x18'\n"

@@ -25,10 +25,14 @@ class I2cDevice(Protocol):
 
 
 class RegisterDevice:
-    """A chip with 256 byte registers: the first byte written chooses one, reads go on from there."""
+    """A chip with 256 byte registers: the first byte written chooses one, reads go on from there.
 
-    def __init__(self, registers: dict[int, int] | None = None) -> None:
+    One that is not `listed` answers who asks for it, but a scan does not show it.
+    """
+
+    def __init__(self, registers: dict[int, int] | None = None, *, listed: bool = True) -> None:
         self.registers = bytearray(256)
+        self.listed = listed
         for address, value in (registers or {}).items():
             self.registers[address] = value
         self._at = 0
@@ -50,12 +54,12 @@ def i2c_devices(board: Board) -> dict[int, I2cDevice]:
     """The chips on the board's I2C wires, by 7-bit address.
 
     M5StickV has its power chip, an AXP192, at 0x34, and a motion sensor that lies flat and still: early ones an SH200Q
-    at 0x6C, later ones an MPU6886 at 0x68; here both answer.
+    at 0x6C, later ones an MPU6886 at 0x68. Here both answer, and a scan shows the later one: no board has two.
     """
     devices: dict[int, I2cDevice] = board.modules.setdefault("i2c devices", {})
     if board.name == "m5stickv" and 0x34 not in devices:
         devices[0x34] = RegisterDevice({0x03: 0x03, 0x78: 0xC8, 0x79: 0x00, 0x5A: 0x8A, 0x5E: 0x60, 0x5F: 0x0A})
-        devices[0x6C] = RegisterDevice({0x30: 0x18})
+        devices[0x6C] = RegisterDevice({0x30: 0x18}, listed=False)
         # who it is; 1 g downwards at +-2 g; about 25 degrees (MPU6886 data sheet: 326.8 steps per degree from 25)
         devices[0x68] = RegisterDevice({0x75: 0x19, 0x3F: 0x40, 0x40: 0x00})
     return devices
@@ -111,7 +115,8 @@ class I2C:
     def scan(self) -> list[int]:
         """Addresses that answer."""
         self._pass(112)
-        return sorted(i2c_devices(self._board))
+        found = i2c_devices(self._board)
+        return sorted(at for at, chip in found.items() if not isinstance(chip, RegisterDevice) or chip.listed)
 
     def writeto(self, addr: int, buf: Any, stop: bool = True) -> int:
         """Send bytes (Any: a buffer); their count, or OSError if nobody answers."""
