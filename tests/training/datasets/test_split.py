@@ -72,3 +72,21 @@ def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
 def test_shares_that_leave_nothing_to_train_are_refused() -> None:
     with pytest.raises(InputError, match=r"together at most 0\.8"):
         Fractions(validation=0.5, test=0.4)
+
+
+def test_a_class_that_a_part_lacks_is_told(tmp_path: Path) -> None:
+    counts = (("a", 20), ("b", 20), ("rare", 2))
+    written(tmp_path, {f"{c}/{n}.png": picture(100 * k + n) for k, (c, many) in enumerate(counts) for n in range(many)})
+    examined = examine(read_dataset(tmp_path), SIZE)
+    made = split(examined, fractions=Fractions(), seed=0)
+    assert [r.label for r in made.train].count(2) == 1
+    lacking = [part for part in ("validation", "test") if all(r.label != 2 for r in getattr(made, part))]
+    assert [f.what for f in examined.health.findings if "part" in f.what] == [
+        f"has no 'rare' in its {part} part, {why}; more pictures of it help"
+        for part, why in (
+            ("validation", "so it has no say in which state is the best"),
+            ("test", "so the figures say nothing about it"),
+        )
+        if part in lacking
+    ]
+    assert lacking

@@ -81,12 +81,30 @@ def split(examined: Examined, *, fractions: Fractions, seed: int) -> Split:
                 f"{examined.title} has {len(ready)} usable pictures in {len(groups)} groups of look-alikes; "
                 f"none is left for the {part} part. Add pictures."
             )
+    _say_absent(examined, parts)
     return Split(
         train=parts["train"],
         validation=parts["validation"],
         test=parts["test"],
         grouped=sum(len(g) for g in groups if len(g) > 1),
     )
+
+
+_ABSENT: dict[Part, str] = {
+    "train": "so the net cannot learn it",
+    "validation": "so it has no say in which state is the best",
+    "test": "so the figures say nothing about it",
+}
+
+
+def _say_absent(examined: Examined, parts: dict[Part, tuple[Ready, ...]]) -> None:
+    """A finding for each class that a part lacks."""
+    for part, items in parts.items():
+        there = {number for item in items for number in _classes(item)}
+        for number, name in enumerate(examined.labels):
+            if number not in there:
+                what = f"has no {name!r} in its {part} part, {_ABSENT[part]}; more pictures of it help"
+                examined.health.findings.warning(examined.title, what)
 
 
 def _classes(item: Ready) -> list[int]:
