@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from k210kit.emulator import Interpreter, Printed, Setup, power_on
+from k210kit.emulator.boards import board_kind
 from k210kit.emulator.pins import PinChange
 from k210kit.emulator.ports import CrossLink, FileEndpoint, Ports, open_endpoint
 from k210kit.errors import InputError
@@ -216,8 +217,6 @@ def test_a_recorded_video_opens_elsewhere(desk: Desk) -> None:
 
 
 def test_an_m5stickv_lies_flat_and_still(desk: Desk) -> None:
-    from k210kit.emulator.boards import board_kind
-
     printed = desk.prints(
         """
         from machine import I2C

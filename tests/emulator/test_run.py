@@ -19,6 +19,7 @@ from PIL import Image
 
 from k210kit.emulator import RunRequest, run
 from k210kit.errors import FileError, InputError
+from tests.inspection.cards import card
 from tests.inspection.test_spiffs import chip_area
 
 CAMERA = (
@@ -276,3 +277,18 @@ def test_ctrl_c_ends_the_script_and_the_report_comes(script: Path) -> None:
     made = json.loads(out)
     assert (made["ended"], made["error"]) == ("keyboard", None)
     assert "never" not in made["printed"]
+
+
+def test_an_image_of_a_card_is_the_card_and_stays_as_it_is(tmp_path: Path) -> None:
+    image = card(tmp_path / "card.img", 16, {"MAIN.PY": b"value = 7\n", "LIB/DATA.TXT": b"hello"})
+    before = image.read_bytes()
+    (tmp_path / "main.py").write_text(
+        "import os\nprint(os.getcwd(), sorted(os.listdir('/sd')), open('/sd/LIB/DATA.TXT').read())\n"
+        "open('/sd/new.txt', 'w').write('x')\nprint('new.txt' in os.listdir('/sd'))\n"
+    )
+    result = run(RunRequest(script=str(tmp_path / "main.py"), sd=str(image)))
+    assert result.printed == "/sd ['LIB', 'MAIN.PY', 'main.py'] hello\nTrue\n"
+    assert image.read_bytes() == before
+    (tmp_path / "text.img").write_text("no card")
+    with pytest.raises(InputError, match=r"text\.img: This is no image of an SD card"):
+        run(RunRequest(script=str(tmp_path / "main.py"), sd=str(tmp_path / "text.img")))

@@ -32,7 +32,12 @@ def run(
     flash: Annotated[
         list[str] | None, typer.Option(help="ADDRESS=FILE into the flash chip, or a raw image of it. Repeatable.")
     ] = None,
-    sd: Annotated[Path | None, typer.Option(help="A folder as SD card; the script may write there.")] = None,
+    sd: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder as SD card, which the script may write to, or a card's image (FAT), which stays as it is."
+        ),
+    ] = None,
     uart: Annotated[
         list[str] | None, typer.Option(help="UART1=pty, =tcp:PORT or =file:NAME; also UART2, UART3. Repeatable.")
     ] = None,

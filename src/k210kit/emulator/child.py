@@ -18,7 +18,7 @@ from k210kit.emulator.keys import TerminalKeys, attach_keys, read_key_map
 from k210kit.emulator.request import RunRequest
 from k210kit.emulator.result import RunResult
 from k210kit.emulator.running import Printed, run_on
-from k210kit.emulator.surroundings import setup_of
+from k210kit.emulator.surroundings import setup_of, with_card_unpacked
 from k210kit.errors import KitError, missing_file
 from k210kit.files import of_the_computer
 from k210kit.streams import ready_streams
@@ -59,6 +59,7 @@ def main(request_file: str, result_file: str) -> None:
 def _run(request: RunRequest, work: Path) -> RunResult:
     card = work / "flash"
     card.mkdir()
+    request = with_card_unpacked(request, work / "sd")
     files, beneath = _programs(Path(request.script))
     printed = Printed(_to_stdout)
     board = power_on(setup_of(request, card), printed.write)

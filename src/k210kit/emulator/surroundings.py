@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from k210kit.emulator.boards import Setup, board_kind
@@ -12,13 +13,14 @@ from k210kit.emulator.pins import read_timeline
 from k210kit.emulator.ports import Endpoint, Ports, open_endpoint
 from k210kit.emulator.request import RunRequest
 from k210kit.emulator.screens import FolderScreen, MemoryScreen, TerminalScreen
-from k210kit.errors import InputError, missing_file
+from k210kit.errors import InputError, in_file, missing_file
 from k210kit.files import read_whole
 from k210kit.firmware import resolve
 from k210kit.hardware import FILE_SYSTEM_ADDRESS, FILE_SYSTEM_BYTES, FLASH_BYTES
+from k210kit.inspection.fat import card_entries
 from k210kit.inspection.spiffs import file_contents, is_file_system
 
-__all__ = ["setup_of"]
+__all__ = ["setup_of", "with_card_unpacked"]
 
 PORTS = {"UART1": 0, "UART2": 1, "UART3": 2, "UARTHS": 4}
 
@@ -29,7 +31,7 @@ def setup_of(request: RunRequest, flash_folder: Path) -> Setup:
         raise InputError(f"--frames is {request.frames}; it must be 1 or more.")
     sd = Path(request.sd) if request.sd else None
     if sd is not None and not sd.is_dir():
-        raise missing_file(sd) if not sd.exists() else InputError(f"{sd} is a file; --sd needs a folder.")
+        raise missing_file(sd)
     flash = _flash(request.flash)
     _unpack(flash, flash_folder)
     return Setup(
@@ -47,6 +49,32 @@ def setup_of(request: RunRequest, flash_folder: Path) -> Setup:
         stop_at=request.seconds,
         frame_limit=request.frames,
     )
+
+
+_MOST_CARD_BYTES = 1 << 30
+
+
+def with_card_unpacked(request: RunRequest, folder: Path) -> RunRequest:
+    """The request with a folder as its card: an image's files are copied there, and the image stays as it is."""
+    if request.sd is None or not Path(request.sd).is_file():
+        return request
+    left = _MOST_CARD_BYTES
+    folder.mkdir()
+    with in_file(request.sd):
+        for entry, content in card_entries(Path(request.sd)):
+            target = folder.joinpath(*entry.parts)
+            left -= entry.size or 0
+            if left < 0:
+                raise InputError(
+                    f"{request.sd} holds more than {_MOST_CARD_BYTES:,} bytes of files. Copy what the script needs to "
+                    "a folder, and name that: --sd FOLDER."
+                )
+            if entry.size is None:
+                target.mkdir(exist_ok=True)
+            else:
+                with target.open("wb") as file:
+                    file.writelines(content)
+    return dataclasses.replace(request, sd=str(folder))
 
 
 def _flash(parts: tuple[str, ...]) -> FlashChip:
