@@ -216,6 +216,8 @@ def _how_to_get_permission(name: str) -> str:
     except (OSError, KeyError):
         return "Ask who runs this computer for access to serial ports."
     user = os.environ.get("USER", "")
+    if group == "root":  # to join it would open the whole computer
+        return "It is for root alone. Let a group have the computer's serial ports, as dialout does, and join that one."
     if user and user in members:
         return f"You are in its group {group!r} already, but since you logged in: log out and in again."
     join = f"sudo usermod -aG {group} {user or '$USER'}"
