@@ -22,7 +22,7 @@ from k210kit.compiler.ops import (
 )
 from k210kit.compiler.passes.measure import measured
 from k210kit.compiler.passes.table import FINISHING, PREPARING
-from k210kit.compiler.pipeline import passed
+from k210kit.compiler.pipeline import lowered, passed
 from tests.compiler.test_pipeline import RELU, Net, decibels
 
 SILU = Curve(kind="silu")
@@ -171,3 +171,31 @@ def test_a_product_goes_into_the_convolution_behind_it() -> None:
     low = passed(passed(NETS["squeeze and excite"], PREPARING), FINISHING)
     assert not any(isinstance(node.op, Conv | Mul) for node in low.nodes)
     assert sum(node.kind == "Mul" and "Kpu" in type(node.op).__name__ for node in low.nodes) == 1
+
+
+def test_a_product_of_many_channels_is_squared_in_groups_and_summed_in_layers_that_the_kpu_takes() -> None:
+    """400 channels are 1,200 squares; behind them a layer, and a map that something else reads."""
+    net = Net((3, 8, 8))
+    net.conv(400, kernel=1)
+    wide = net.add(RELU)
+    net.add(GlobalAveragePool())
+    net.conv(16, kernel=1)
+    net.add(RELU)
+    net.conv(400, kernel=1)
+    gate = net.add(Curve(kind="sigmoid"))
+    product = net.add(Mul(), wide, gate)
+    net.conv(8, kernel=1)
+    first = net.last
+    net.channels, net.last = 400, product
+    net.conv(0, groups=400)
+    net.conv(4, kernel=1)
+    graph = net.graph(first, net.last)
+    batch = np.random.default_rng(2).normal(size=(2, *graph.input_shape)).astype(np.float32)
+    low, program = lowered(graph, batch)
+    for want, got in zip(evaluate.outputs(graph, batch), evaluate.outputs(low, batch), strict=True):
+        assert np.abs(want - got).max() < 1e-4 * np.abs(want).max()
+    assert max(step.op.in_channels for step in program.convs()) <= 1024
+    squares = [step for step in program.convs() if step.op.curve.kind == "squared_relu"]
+    assert len(squares) > 4
+    assert max(step.op.out_channels for step in squares) < 400
+    assert min(decibels(graph)) > 24

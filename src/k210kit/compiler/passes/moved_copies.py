@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler.graph import Node, Shape
-from k210kit.compiler.ops import Concat, Gather
+from k210kit.compiler.ops import Concat
+from k210kit.compiler.passes.channel_views import channel_view, fastest_groups
 from k210kit.compiler.stages import POOL_NONE, KpuConv
 from k210kit.hardware import KPU_LINES, MOST_CHANNELS
 from k210kit.kmodel import POOLS, memory
@@ -108,13 +109,13 @@ def over_each(
     for first in range(0, channels, size):
         part = slice(first, min(first + size, channels))
         if not whole:
-            view = _view(node, node.inputs[0], part, shape)
+            view = channel_view(node, node.inputs[0], part, shape)
             made, sources = _each_copy(node, moves, pool_type, view.output, part.stop - first)
             nodes += [view, *made]
         taps = []
         for move, kernel, source in zip(moves, kernels, sources, strict=True):
             if whole and size < channels:
-                nodes.append(_view(node, source, part, (channels, *small)))
+                nodes.append(channel_view(node, source, part, (channels, *small)))
                 source = nodes[-1].output
             op = KpuConv(weights=_smallest(kernel[part, 0]), bias=np.zeros_like(bias[part]), depthwise=True)
             taps.append(f"{node.output}/taps {move[0]} {move[1]} from {first}")
@@ -126,17 +127,13 @@ def over_each(
 
 
 def _together(channels: int, size: tuple[int, int], parts: int) -> int:
-    """How many channels of a depthwise layer are summed by one layer, so that all take least time.
-
-    A start is shared by the channels of a group, but each of them is made of all.
-    """
+    """How many channels of a depthwise layer are summed by one layer, so that all take least time."""
 
     def cycles(count: int) -> int:
         lines = memory.lines(size[1], size[0], count)
-        sums = dense_cycles(parts * lines, parts * count, count, 1)
-        return -(-channels // count) * (sums + parts * depthwise_cycles(lines, count))
+        return dense_cycles(parts * lines, parts * count, count, 1) + parts * depthwise_cycles(lines, count)
 
-    return min(range(min(channels, 8), min(channels, _MOST_TOGETHER) + 1, 4), key=cycles)
+    return fastest_groups(channels, _MOST_TOGETHER, cycles)
 
 
 def _each_copy(
@@ -150,14 +147,6 @@ def _each_copy(
             nodes += _copy(replace(node, inputs=(source,)), channels, move, pool_type, f"{node.output}/{source}")
         names.append(nodes[-1].output if any(move) or pool_type != POOL_NONE else source)
     return nodes, names
-
-
-def _view(node: Node, source: str, part: slice, shape: Shape) -> Node:
-    """Some channels of a value, where they lie."""
-    each = shape[1] * shape[2]
-    index = np.arange(part.start * each, part.stop * each, dtype=np.int64)
-    op = Gather(index=index, shape=(part.stop - part.start, *shape[1:]))
-    return replace(node, op=op, inputs=(source,), output=f"{source}/from {part.start}")
 
 
 def _smallest(weights: Floats) -> Floats:

@@ -37,14 +37,15 @@ from k210kit.compiler.ops import (
     Sub,
 )
 from k210kit.compiler.passes.fit_convolutions import is_large, large_part
-from k210kit.hardware import KPU_LINE_BYTES, KPU_MEMORY_BYTES, MOST_CHANNELS
+from k210kit.hardware import KPU_LINE_BYTES, KPU_LINES, KPU_MEMORY_BYTES, MOST_CHANNELS
 from k210kit.kmodel import memory
 
 __all__ = ["split_wide"]
 
 _SQUARE_BYTES = KPU_MEMORY_BYTES // 4
 _MOST_IN_A_SUM = MOST_CHANNELS // 2
-_MOST: dict[type[Op], int] = {Add: _MOST_IN_A_SUM, Sub: _MOST_IN_A_SUM, Mul: 64, Masked: 500, Bilinear: 128}
+_MOST: dict[type[Op], int] = {Add: _MOST_IN_A_SUM, Sub: _MOST_IN_A_SUM, Masked: 500, Bilinear: 128}
+_MOST_SQUARED = 64  # channels of a product whose squares would take too much of KPU memory
 _ALONE = (Curve, PRelu, MaxPool, AveragePool, Resize, Bilinear, Masked, GlobalAveragePool, GlobalMaxPool)
 
 
@@ -106,9 +107,10 @@ def _limits(graph: Graph) -> dict[str, int]:
 
 def _most(op: Op, shape: Shape) -> int:
     """How many channels an operation takes at once; a product becomes squares of four times as many."""
-    if isinstance(op, Mul) and len(shape) == 3:
+    squares = memory.lines(shape[2], shape[1], 4 * shape[0]) if len(shape) == 3 else 0
+    if isinstance(op, Mul) and squares > KPU_LINES // 3:
         of_one = memory.lines(shape[2], shape[1], 4) * KPU_LINE_BYTES // 4
-        return max(4, min(_MOST[Mul], _SQUARE_BYTES // (4 * of_one) // 4 * 4))
+        return max(4, min(_MOST_SQUARED, _SQUARE_BYTES // (4 * of_one) // 4 * 4))
     if isinstance(op, Conv) and is_large(op):
         return large_part(len(op.weights))
     return _MOST.get(type(op), MOST_CHANNELS)
