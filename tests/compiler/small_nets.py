@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-class _Net:
+class Net:
     """A model from `image` on, node by node; weights are seeded multiples of 1/64."""
 
     def __init__(self, size: int) -> None:
@@ -54,7 +54,7 @@ class _Net:
 
 def mobile() -> bytes:
     """TensorFlow's padding, a residual, a mean, a dense layer, softmax."""
-    net = _Net(32)
+    net = Net(32)
     behind = [0, 0, 1, 1]
     low, high = net.constant("low", np.float32(0)), net.constant("high", np.float32(6))
     x = net.add("Clip", [net.conv("image", 3, 8, stride=2, pads=behind), low, high])
@@ -72,7 +72,7 @@ def mobile() -> bytes:
 
 def detector() -> bytes:
     """Leaky ReLU, a stem without padding, pools of 2x2 and 3x3, an enlarged map beside another, two heads."""
-    net = _Net(41)
+    net = Net(41)
     x = net.add("LeakyRelu", [net.conv("image", 3, 8, pads=[0, 0, 0, 0])], alpha=0.125)
     x = net.add("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
     x = net.add("LeakyRelu", [net.conv(x, 8, 16)], alpha=0.125)

@@ -12,7 +12,7 @@ from k210kit.compiler.ops import Curve
 from k210kit.compiler.quantize.calibrate import Statistics
 from k210kit.compiler.quantize.integers import encode, layer_integers
 from k210kit.compiler.quantize.reach import limits, reach
-from k210kit.compiler.quantize.rounding import rounded_dense
+from k210kit.compiler.quantize.rounding import rounded_dense, rounded_depthwise, triangle
 from k210kit.compiler.quantize.scales import Scale
 from k210kit.compiler.quantize.tables import fitted, per_channel_slopes, straight, table
 from k210kit.compiler.stages import KpuConv
@@ -65,6 +65,37 @@ def test_rounding_together_loses_less_than_rounding_to_the_nearest() -> None:
     assert np.array_equal(together, np.round(together))
     lost = [float(((codes - wanted) @ x).var(1).sum()) for codes in (together, np.round(wanted))]
     assert lost[0] < 0.5 * lost[1]
+
+
+def test_channels_rounded_on_their_own_are_rounded_as_a_layer_of_one() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(5, 9, 9)) @ rng.normal(size=(5, 9, 400))
+    covariances, wanted = np.stack([np.cov(one, bias=True) for one in x]), rng.uniform(-20, 20, (5, 9))
+    together = rounded_depthwise(wanted, covariances)
+    for row, one, covariance in zip(together, wanted, covariances, strict=True):
+        assert row.tolist() == rounded_dense(one[None], covariance)[0].tolist()
+
+
+@pytest.mark.parametrize("size", [1, 9, 64, 65, 200])
+def test_the_triangle_is_cholesky_s_of_the_covariance_and_a_hundredth(size: int) -> None:
+    """Bound: it counts steps of 2^-26 of each input's deviation."""
+    rng = np.random.default_rng(size)
+    x = rng.normal(size=(size, size)) @ rng.normal(size=(size, 500)) * rng.uniform(0.01, 40, (size, 1))
+    covariance = np.atleast_2d(np.cov(x, bias=True))
+    lower, scale = triangle(covariance)
+    assert (np.log2(scale) % 1 == 0).all()
+    assert np.array_equal(lower * 2.0**26, np.round(lower * 2.0**26))
+    assert np.abs(lower).max() <= 1
+    damped = covariance + 0.01 * covariance.trace() / size * np.eye(size)
+    deviations = np.sqrt(np.diag(damped))
+    made = (scale[:, None] * lower) @ (scale[:, None] * lower).T
+    assert (np.abs(made - damped) <= 2.0**-22 * np.outer(deviations, deviations)).all()
+
+
+def test_inputs_that_are_always_alike_have_a_triangle_too() -> None:
+    lower, _ = triangle(np.full((80, 80), 1e6))
+    assert np.isfinite(lower).all()
+    assert (np.diag(lower) > 0).all()
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from k210kit.compiler import elementary
 from k210kit.compiler.ops import Curve
 
 __all__ = ["CURVES", "IDENTITY", "erf", "evaluate", "is_homogeneous", "is_linear", "said"]
@@ -16,34 +17,30 @@ __all__ = ["CURVES", "IDENTITY", "erf", "evaluate", "is_homogeneous", "is_linear
 Values = NDArray[np.floating]
 
 
-def _sigmoid(x: Values) -> Values:
-    return 1 / (1 + np.exp(-np.clip(x, -80, 80)))
-
-
 # kind -> f(x, alpha, beta)
 CURVES: dict[str, Callable[[Values, float, float], Values]] = {
     "linear": lambda x, a, b: x,
     "clip": lambda x, a, b: np.clip(x, a, b),  # relu is clip(0, inf), relu6 clip(0, 6)
     "leaky": lambda x, a, b: np.where(x > 0, x, x * x.dtype.type(a)),
-    "sigmoid": lambda x, a, b: _sigmoid(x),
-    "tanh": lambda x, a, b: np.tanh(x),
-    "silu": lambda x, a, b: x * _sigmoid(x),
+    "sigmoid": lambda x, a, b: elementary.sigmoid(x),
+    "tanh": lambda x, a, b: elementary.tanh(x),
+    "silu": lambda x, a, b: x * elementary.sigmoid(x),
     "hard_sigmoid": lambda x, a, b: np.clip(x * x.dtype.type(a) + x.dtype.type(b), 0, 1),
     "hard_swish": lambda x, a, b: x * np.clip(x / 6 + x.dtype.type(0.5), 0, 1),
-    "elu": lambda x, a, b: np.where(x > 0, x, x.dtype.type(a) * np.expm1(np.minimum(x, 0))),
-    "softplus": lambda x, a, b: np.logaddexp(0, x),
-    "mish": lambda x, a, b: x * np.tanh(np.logaddexp(0, x)),
+    "elu": lambda x, a, b: np.where(x > 0, x, x.dtype.type(a) * elementary.expm1(np.minimum(x, 0))),
+    "softplus": lambda x, a, b: elementary.softplus(x),
+    "mish": lambda x, a, b: elementary.mish(x),
     "softsign": lambda x, a, b: x / (1 + np.abs(x)),
-    "celu": lambda x, a, b: np.where(x > 0, x, x.dtype.type(a) * np.expm1(np.minimum(x, 0) / x.dtype.type(a))),
-    "selu": lambda x, a, b: x.dtype.type(b) * np.where(x > 0, x, x.dtype.type(a) * np.expm1(np.minimum(x, 0))),
-    "swish": lambda x, a, b: x * _sigmoid(x * x.dtype.type(a)),
+    "celu": lambda x, a, b: np.where(x > 0, x, x.dtype.type(a) * elementary.expm1(np.minimum(x, 0) / x.dtype.type(a))),
+    "selu": lambda x, a, b: x.dtype.type(b) * np.where(x > 0, x, x.dtype.type(a) * elementary.expm1(np.minimum(x, 0))),
+    "swish": lambda x, a, b: x * elementary.sigmoid(x * x.dtype.type(a)),
     "erf": lambda x, a, b: erf(x),
     "sqrt": lambda x, a, b: np.sqrt(np.maximum(x, 0)),
-    "log": lambda x, a, b: np.log(np.maximum(x, x.dtype.type(1e-30))),
-    "gelu": lambda x, a, b: x * _sigmoid(1.702 * x) if a else x * 0.5 * (1 + erf(x / np.sqrt(2))),
+    "log": lambda x, a, b: elementary.log(np.maximum(x, x.dtype.type(1e-30))),
+    "gelu": lambda x, a, b: x * elementary.sigmoid(1.702 * x) if a else x * 0.5 * (1 + erf(x / np.sqrt(2))),
     "abs": lambda x, a, b: np.abs(x),
     "squared_relu": lambda x, a, b: np.square(np.maximum(x, 0)),
-    "exp": lambda x, a, b: np.exp(np.minimum(x, 80)),
+    "exp": lambda x, a, b: elementary.exp(np.minimum(x, 80)),
 }
 
 IDENTITY = Curve(kind="linear")
@@ -93,4 +90,4 @@ def erf(x: Values) -> Values:
     """Abramowitz and Stegun 7.1.26, within 1.5e-7."""
     t = 1 / (1 + 0.3275911 * np.abs(x))
     tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
-    return np.sign(x) * (1 - tail * np.exp(-x * x))
+    return np.sign(x) * (1 - tail * elementary.exp(-x * x))

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler import curves, ops
+from k210kit.compiler import curves, elementary, ops
+from k210kit.compiler.exact import exact_bits, on_grid, product
 from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.stages import PICK_LEFT_TOP, POOL_MAX_2X2, POOL_MAX_STRIDE_1, POOL_NONE, KpuConv
 from k210kit.errors import KitError, UnsupportedError
 from k210kit.kmodel.arithmetic.threads import own_threads, pool
 
-__all__ = ["apply", "convolution", "exact_bits", "for_each", "outputs", "preactivation", "product", "values"]
+__all__ = ["apply", "convolution", "for_each", "outputs", "preactivation", "values"]
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def convolution(
     out = np.empty((count, outs, height, width), np.float32)
     depthwise = groups == channels and per_group == 1
     bits = exact_bits(per_group * kh * kw)
-    factors, steps = (weights, weights) if depthwise else _on_grid(weights.reshape(outs, -1), bits)
+    factors, steps = (weights, weights) if depthwise else on_grid(weights.reshape(outs, -1), bits)
 
     def one(image: int) -> None:
         if depthwise:
@@ -96,7 +97,7 @@ def convolution(
         for group in range(groups):
             inside = x[image, group * per_group : (group + 1) * per_group]
             members = slice(group * (outs // groups), (group + 1) * (outs // groups))
-            flat, step = _on_grid(inside.reshape(1, -1), bits)
+            flat, step = on_grid(inside.reshape(1, -1), bits)
             pixels = flat.reshape(inside.shape)
             patch = np.empty((per_group, kh, kw, height, width))
             for row in range(kh):
@@ -109,29 +110,6 @@ def convolution(
     with own_threads():
         for_each(one, range(count))
     return out
-
-
-def product(left: Floats, right: Floats) -> Floats:
-    """The product of two matrices, the same on every processor."""
-    bits = exact_bits(left.shape[1])
-    (a, rows), (b, columns) = _on_grid(left, bits), _on_grid(right.T, bits)
-    return np.asarray((a @ b.T) * rows * columns.T, np.float32)
-
-
-def exact_bits(count: int) -> int:
-    """How many bits two factors may have each so that `count` of their products add up exactly in float64."""
-    return (53 - (count - 1).bit_length()) // 2
-
-
-def _on_grid(rows: Floats, bits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Whole numbers of at most `bits` bits, and the step of each row, a power of two, that they count.
-
-    A sum of their products is exact in whatever order it is formed, and so is the same on every processor.
-    """
-    largest = np.maximum(rows.max(axis=1, keepdims=True, initial=0), -rows.min(axis=1, keepdims=True, initial=0))
-    steps = np.ldexp(1.0, np.frexp(np.maximum(largest, np.finfo(np.float32).tiny))[1] - bits + 1)
-    whole = np.multiply(rows, 1 / steps, dtype=np.float64)
-    return np.rint(whole, out=whole), steps
 
 
 def _depthwise(source: Floats, weights: Floats, tap: Callable[[Floats, int, int], NDArray[Any]], out: Floats) -> None:
@@ -253,7 +231,7 @@ def _average_pool(op: ops.AveragePool, inputs: list[Floats]) -> Floats:
 
 def _softmax(op: ops.Softmax, inputs: list[Floats]) -> Floats:
     rows = inputs[0].reshape(len(inputs[0]), -1, op.length)
-    raised = np.exp(rows - rows.max(2, keepdims=True))
+    raised = elementary.exp(rows - rows.max(2, keepdims=True))
     return np.asarray(raised / raised.sum(2, keepdims=True), np.float32).reshape(inputs[0].shape)
 
 
@@ -301,7 +279,7 @@ _FUNCTIONS: dict[type[ops.Op], Callable[..., Floats]] = {
     KpuConv: _kpu_conv,
     ops.Conv: _conv,
     ops.ConvTranspose: _conv_transpose,
-    ops.Dense: lambda op, x: product(x[0], op.weights.T) + op.bias,
+    ops.Dense: lambda op, x: product(x[0], op.weights.T).astype(np.float32) + op.bias,
     ops.Affine: lambda op, x: x[0] * _per_channel(op.scale, x[0]) + _per_channel(op.shift, x[0]),
     ops.Curve: lambda op, x: curves.evaluate(op, x[0]),
     ops.PRelu: lambda op, x: _prelu(x[0], op.slopes),

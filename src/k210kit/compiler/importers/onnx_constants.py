@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from k210kit.compiler import elementary
+from k210kit.compiler.exact import product
 from k210kit.errors import FormatError
 
 __all__ = ["folded"]
@@ -25,6 +27,8 @@ _PLAIN: dict[str, Callable[..., Array]] = {
     "Floor": np.floor,
     "Ceil": np.ceil,
 }
+# NumPy's own differ between processors.
+_CURVES = {"Exp": elementary.exp, "Sigmoid": elementary.sigmoid, "Tanh": elementary.tanh}
 
 
 # What exporters leave of shape arithmetic and weights; everything else of constants would be a network of its own.
@@ -57,6 +61,11 @@ def folded(node: Any, inputs: Mapping[str, Array], opsets: Sequence[Any]) -> dic
             return {node.output[0]: onnx.numpy_helper.to_array(value.t)}
     if node.op_type in _PLAIN and not node.attribute:
         return {node.output[0]: np.asarray(_PLAIN[node.op_type](*(inputs[name] for name in node.input)))}
+    floats = [inputs[name] for name in node.input if name and inputs[name].dtype == np.float32]
+    if node.op_type in _CURVES and len(floats) == 1:
+        return {node.output[0]: _CURVES[node.op_type](floats[0])}
+    if node.op_type == "MatMul" and [a.ndim for a in floats] == [2, 2] and floats[0].shape[1] == floats[1].shape[0]:
+        return {node.output[0]: product(*floats).astype(np.float32)}
     return _by_reference(node, inputs, opsets)
 
 

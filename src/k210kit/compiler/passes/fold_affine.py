@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from k210kit.compiler.exact import weighted_sums
 from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.ops import Affine, Conv, ConvTranspose, Dense, Op
 
@@ -83,7 +84,7 @@ def _takes(op: Op, affine: Affine) -> bool:
 def _absorbed(op: Op, affine: Affine) -> Op:
     if isinstance(op, Dense):
         weights = op.weights * affine.scale
-        return replace(op, weights=weights, bias=op.bias + op.weights @ affine.shift)
+        return replace(op, weights=weights, bias=op.bias + weighted_sums(op.weights, affine.shift).astype(np.float32))
     assert isinstance(op, Conv)
     per_group = op.weights.shape[1]
     outs = op.weights.shape[0]

@@ -23,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from k210kit.compiler.exact import product
 from k210kit.compiler.graph import Graph, Node, Shape, elements
 from k210kit.compiler.ops import Add, Concat, Conv, Curve, Floats, Gather, Masked, Mul, Op, PRelu, Resize, Seen
 from k210kit.compiler.passes.channel_views import channel_view, fastest_groups
@@ -187,7 +188,9 @@ class _Gating:
 
     def _chunk(self, node: Node, op: Conv, sums: _Sums, chunk: slice, some: slice, output: str) -> str:
         matrix = np.concatenate(sums.matrices[chunk], 1)
-        weights = np.einsum("ocyx,cm->omyx", op.weights[some], matrix, optimize=True).astype(np.float32)
+        rows = np.moveaxis(op.weights[some], 1, -1)
+        summed = product(rows.reshape(-1, rows.shape[-1]), matrix).astype(np.float32)
+        weights = np.moveaxis(summed.reshape(*rows.shape[:-1], -1), -1, 1)
         bias = op.bias[some] if chunk.start == 0 else np.zeros_like(op.bias[some])
         source = self._joined(node, sums.inputs[chunk], f"{node.output}/summands {chunk.start}")
         return self._add(node, replace(op, weights=np.ascontiguousarray(weights), bias=bias), (source,), output)
@@ -195,7 +198,7 @@ class _Gating:
     # products and masks --------------------------------------------------------------------------------------------
 
     def _product(self, node: Node, op: Mul, shape: Shape) -> None:
-        first, second = node.inputs
+        second = node.inputs[1]
         for name in node.inputs:
             self._complete(name, node)
         gate = self.graph.shapes[second]

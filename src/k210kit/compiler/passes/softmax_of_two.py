@@ -70,11 +70,10 @@ def _of_map(pairs: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int6
 
 def _difference(graph: Graph, node: Node, source: str, partner: NDArray[np.int64]) -> Node:
     """What makes each channel of `source` less its partner; its output is yet to be named."""
-    count = len(partner)
-    matrix = np.eye(count, dtype=np.float32) - np.eye(count, dtype=np.float32)[partner]
     maker = graph.makers.get(source)
     if maker is not None and isinstance(maker.op, Conv) and maker.op.groups == 1:
-        weights = np.einsum("om,mcyx->ocyx", matrix, maker.op.weights).astype(np.float32)
-        bias = np.asarray(matrix @ maker.op.bias, np.float32)
-        return replace(maker, op=replace(maker.op, weights=weights, bias=bias))
+        op = maker.op
+        return replace(maker, op=replace(op, weights=op.weights - op.weights[partner], bias=op.bias - op.bias[partner]))
+    count = len(partner)
+    matrix = np.eye(count, dtype=np.float32) - np.eye(count, dtype=np.float32)[partner]
     return replace(node, op=Conv(weights=matrix[:, :, None, None], bias=np.zeros(count, np.float32)), inputs=(source,))

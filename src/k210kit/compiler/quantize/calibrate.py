@@ -111,7 +111,7 @@ def _statistics(x: Floats, samples: int) -> Statistics:
     step = max(1, pictures * rows.shape[2] // samples)
     step += step % 2 == 0  # an odd step meets every column of an even width
     sample = np.concatenate([row[:, k % step :: step] for k, row in enumerate(rows)], 1)
-    square = np.einsum("pcx,pcx->c", rows, rows) / np.float32(pictures * rows.shape[2])
+    square = np.mean([np.square(row).mean(1) for row in rows], 0, dtype=np.float32)
     lows, highs = rows.min(2), rows.max(2)
     return Statistics(
         low=lows.min(0),
@@ -119,7 +119,7 @@ def _statistics(x: Floats, samples: int) -> Statistics:
         lows=lows,
         highs=highs,
         mean=rows.mean((0, 2), dtype=np.float32),
-        square=square.astype(np.float32),
+        square=np.asarray(square, np.float32),
         sample=np.ascontiguousarray(sample),
     )
 

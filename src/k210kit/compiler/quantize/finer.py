@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler import curves
+from k210kit.compiler import curves, elementary
 from k210kit.compiler.graph import Graph, Node
 from k210kit.compiler.ops import Curve
 from k210kit.compiler.program import Program
@@ -35,6 +35,7 @@ _WORTH = 4.0  # times less noise, or the map stays as it is
 _DEAREST, _DEAREST_AT_BEST = 0.005, 0.02  # of the bytes of all weights, for all maps together
 _CHEAP = 2048  # bytes that do not matter, whatever the net
 _MOST_MAPS = 4
+_TOPS = 0.02 * elementary.exp(np.linspace(0, 3.55535, 24))  # to 0.7 of what the bytes reach, evenly in ratio
 _LOWER, _UPPER = "/lower", "/upper"
 
 
@@ -124,7 +125,7 @@ def _best(graph: Graph, value: str, reader: Node, seen: Statistics, scale: Scale
     now = float((gains * scale.step**2).sum())
     sample = np.sort(seen.sample, 1)
     best: tuple[float, float, NDArray[np.int64]] | None = None
-    for top in np.geomspace(0.02 * ends.max(), 0.7 * ends.max(), 24):
+    for top in ends.max() * _TOPS:
         share = 1 - np.array([np.searchsorted(row, top) for row in sample]) / sample.shape[1]
         upper = np.maximum(ends - top, 0)
         fine = np.minimum(scale.step, (top - low) / 255)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler import curves
+from k210kit.compiler.exact import weighted_sums
 from k210kit.compiler.quantize.scales import Scale, is_copy
 from k210kit.compiler.quantize.tables import SHIFT, Piece, fitted, in_regions, per_channel_slopes, straight, table
 from k210kit.compiler.stages import KpuConv
@@ -174,7 +175,7 @@ def _uneven_zeros(op: KpuConv, rows: Numbers, source: Scale, zero: int) -> Numbe
     if op.depthwise:
         return np.asarray(rows.sum(1) * difference)
     taps = rows.reshape(op.out_channels, op.in_channels, -1).sum(2)
-    return np.asarray(taps @ difference)
+    return weighted_sums(taps, difference)
 
 
 def _reach(rows: Numbers, zero: int) -> Numbers:
@@ -248,5 +249,5 @@ def _factors(ratio: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     while (np.abs(mul) > _MOST_MUL).any() and (shift > 0).any():
         over = (np.abs(mul) > _MOST_MUL) & (shift > 0)
         shift = np.where(over, shift - 1, shift)
-        mul = np.round(ratio * np.exp2(shift))
+        mul = np.round(ratio * np.ldexp(1.0, shift.astype(np.int32)))
     return np.clip(mul, -_MOST_MUL, _MOST_MUL).astype(np.int64), shift

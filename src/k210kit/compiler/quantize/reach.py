@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler import curves
+from k210kit.compiler import curves, elementary
 from k210kit.compiler.ops import Curve
 from k210kit.compiler.quantize.calibrate import Statistics
 
@@ -76,13 +76,13 @@ def _largest(values: NDArray[np.floating], pixels: int) -> Numbers:
     """What the largest value of a picture may be, from those of some: values [picture, channel]."""
     values = np.maximum(values, 0).astype(np.float64)
     count, top = len(values), max(float(values.max()), 1e-30)
-    logs = np.log(np.maximum(values, _SMALLEST * top))
+    logs = elementary.log(np.maximum(values, _SMALLEST * top))
     variance = np.full(values.shape[1], _PRIOR_DEVIATION**2)
     if count > 1:
         own = logs.var(0, ddof=1)
         variance = ((count - 1) * own + _PRIOR_PICTURES * np.median(own)) / (count - 1 + _PRIOR_PICTURES)
     deviation = np.sqrt(variance * (1 + 1 / count))
-    expected = np.exp(logs.mean(0) + _worth(deviation, pixels) * deviation)
+    expected = elementary.exp(logs.mean(0) + _worth(deviation, pixels) * deviation)
     return np.where(values.max(0) > 0, np.maximum(expected, values.max(0)), 0.0)
 
 
@@ -93,10 +93,10 @@ def _worth(deviation: Numbers, pixels: int) -> Numbers:
     E[(M - R)^2; M > R] for each pixel cut off, with M log-normal and R = exp(z * deviation).
     """
     z = np.linspace(*_DEVIATIONS, 31)[:, None]
-    r = np.exp(z * deviation)
+    r = elementary.exp(z * deviation)
     tail = (
-        np.exp(2 * deviation**2) * _normal(2 * deviation - z)
-        - 2 * r * np.exp(deviation**2 / 2) * _normal(deviation - z)
+        elementary.exp(2 * deviation**2) * _normal(2 * deviation - z)
+        - 2 * r * elementary.exp(deviation**2 / 2) * _normal(deviation - z)
         + r**2 * _normal(-z)
     )
     cost = pixels * r**2 / (12 * 255**2) + _CUT_PIXELS * tail

@@ -412,7 +412,7 @@ def _in_two_groups(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
 
     A curve that is no straight line takes a part of the activation table for each range, so there are two at most.
     """
-    order = np.argsort(high)
+    order = np.argsort(high, kind="stable")
     tops = high[order]
     count = len(tops)
     costs = np.array([k * tops[k - 1] ** 2 + (count - k) * tops[-1] ** 2 for k in range(1, count + 1)])

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k210kit.compiler import evaluate
+from k210kit.compiler.exact import weighted_sums
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.quantize.calibrate import Statistics
@@ -29,9 +30,9 @@ from k210kit.compiler.quantize.integers import (
     layer_integers,
     scaled_weights,
 )
-from k210kit.compiler.quantize.rounding import inverse_factor, rounded_dense, rounded_depthwise
+from k210kit.compiler.quantize.observed import observed
+from k210kit.compiler.quantize.rounding import rounded_dense, rounded_depthwise
 from k210kit.compiler.quantize.scales import Scale, choose_scales, is_copy, result_statistics
-from k210kit.compiler.stages import PICK_LEFT_TOP, KpuConv
 from k210kit.kmodel.arithmetic.threads import own_threads
 
 __all__ = ["Quantized", "quantize"]
@@ -39,9 +40,6 @@ __all__ = ["Quantized", "quantize"]
 Numbers = NDArray[np.float64]
 Floats = NDArray[np.float32]
 _PICTURES = {"normal": 10, "best": 32}
-_MOST_INPUTS = 2400  # of one output: above it the covariance costs more than it gains
-_MOST_AT_ONCE = 600  # inputs of one output for which the pictures' covariances fit in memory side by side
-_POSITIONS = 600  # of each picture, for the covariance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,7 +126,7 @@ def _expected_shift(
     error = scaled_weights(op, source) - _values(code)
     if op.depthwise:
         return np.asarray(error.reshape(op.out_channels, -1).sum(1) * mean)
-    return np.asarray(error.reshape(op.out_channels, op.in_channels, -1).sum(2) @ mean)
+    return weighted_sums(error.reshape(op.out_channels, op.in_channels, -1).sum(2), mean)
 
 
 def _values(code: WeightCode) -> Numbers:
@@ -238,22 +236,18 @@ class _Search:
         floats = np.concatenate([v for v in found if v is not None], 1)
         if floats.shape[1] != x.shape[1]:  # maps filled up with zeros, to lie side by side, have more channels
             return layer_integers(op, source, target, code=encode(op, source))
-        seen = _observed(op, x, floats, source)
+        seen = observed(op, x, floats, source)
         weights = scaled_weights(op, source).reshape(op.out_channels, -1)
-        small = weights.shape[1] <= _MOST_INPUTS
-        if small:
+        if seen.covariance is not None:
             weights = seen.fitted(weights)
         code = encode_scaled(weights.reshape(op.weights.shape))
-        if small:
+        if seen.covariance is not None:
             wanted = weights / code.step[:, None]
             codes = (rounded_depthwise if op.depthwise else rounded_dense)(wanted, seen.covariance)
             code = replace(code, codes=(codes + code.zero).reshape(op.weights.shape).astype(np.uint8))
         values = _values(code).reshape(op.out_channels, -1)
         exact = scaled_weights(op, source).reshape(op.out_channels, -1)
-        if op.depthwise:
-            shift = (exact * seen.wanted_mean).sum(1) - (values * seen.mean).sum(1)
-        else:
-            shift = exact @ seen.wanted_mean - values @ seen.mean
+        shift = weighted_sums(exact, seen.wanted_mean) - weighted_sums(values, seen.mean)
         sample = _sample(step, source, self.statistics)
         return layer_integers(op, source, target, code=code, correction=shift, sample=sample)
 
@@ -267,92 +261,5 @@ class _Search:
         error -= target.zero.reshape(form).astype(np.float32)
         error *= target.step.reshape(form).astype(np.float32)
         error -= want
-        noise, signal = float(np.vdot(error, error)), float(np.vdot(want, want))
+        noise, signal = float(np.square(error).sum()), float(np.square(want).sum())
         self.snr[step.output] = 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Observed:
-    """Of what the kernel sees: bytes less the zero, x, and the floats in the same steps, y.
-
-    Of a dense layer over all taps, [in] and [in, in]; of a depthwise one [channel, tap] and [channel, tap, tap].
-    """
-
-    mean: Numbers
-    wanted_mean: Numbers
-    covariance: Numbers  # of x with x
-    crossed: Numbers  # of y with x
-    count: int
-
-    def fitted(self, weights: Numbers) -> Numbers:
-        """Weights on x that come nearest to `weights` on y, drawn to `weights` the more, the less was observed.
-
-        This makes up for what the layers before have lost: where two noisy inputs nearly cancel, less of both is
-        taken.
-        """
-        size = self.covariance.shape[-1]
-        diagonal = np.trace(self.covariance, axis1=-2, axis2=-1)[..., None, None] / size
-        ridge = np.maximum(diagonal, 1e-6) * (_RIDGE + _RIDGE_PER_INPUT * size / self.count)
-        factor = inverse_factor(self.covariance, ridge)
-        rows = weights[:, None] if self.covariance.ndim == 3 else weights  # of a depthwise layer, one row each
-        residual = rows @ (self.crossed - self.covariance)
-        return np.asarray(weights + ((residual @ np.swapaxes(factor, -1, -2)) @ factor).reshape(weights.shape))
-
-
-_NONE = np.zeros((0, 0))
-_RIDGE, _RIDGE_PER_INPUT = 0.003, 40.0
-
-
-def _observed(op: KpuConv, x: NDArray[np.uint8], floats: Floats, source: Scale) -> _Observed:
-    zero = source.zero.reshape(-1, 1, 1).astype(np.float32)
-    inverse = (1 / source.step).reshape(-1, 1, 1).astype(np.float32)
-    sums: list[NDArray[Any]] = []  # Any: of the precision of the parts; a sum of a few pictures loses nothing in it
-    count = 0
-
-    def one(pair: tuple[NDArray[np.uint8], Floats]) -> tuple[int, list[NDArray[Any]]]:
-        got, want = _taps(op, pair[0].astype(np.float32) - zero), _taps(op, pair[1] * inverse)
-        seen = got.shape[2]
-        if not op.depthwise:
-            got, want = got.reshape(-1, seen), want.reshape(-1, seen)
-        if not op.depthwise and got.shape[0] > _MOST_INPUTS:
-            return seen, [got.sum(-1), want.sum(-1)]
-        turned = np.swapaxes(got, -1, -2)
-        return seen, [got.sum(-1), want.sum(-1), got @ turned, want @ turned]
-
-    pairs = list(zip(x, floats, strict=True))
-    at_once = len(pairs) if op.depthwise or op.in_channels * op.kernel**2 <= _MOST_AT_ONCE else 2
-    for first in range(0, len(pairs), at_once):
-        for seen, parts in evaluate.for_each(one, pairs[first : first + at_once]):
-            count += seen
-            if not sums:
-                sums = parts
-                continue
-            for total, part in zip(sums, parts, strict=True):
-                total += part
-    mean, wanted = sums[0].astype(np.float64) / count, sums[1].astype(np.float64) / count
-    if len(sums) == 2:  # too many inputs for a covariance
-        return _Observed(mean=mean, wanted_mean=wanted, covariance=_NONE, crossed=_NONE, count=count)
-    return _Observed(
-        mean=mean,
-        wanted_mean=wanted,
-        covariance=sums[2] / count - mean[..., :, None] * mean[..., None, :],
-        crossed=sums[3] / count - wanted[..., :, None] * mean[..., None, :],
-        count=count,
-    )
-
-
-def _taps(op: KpuConv, picture: Floats) -> NDArray[Any]:  # Any: the floats of the picture
-    """What each tap sees at some of the pixels that are kept, [channel, tap, positions]."""
-    channels, height, width = picture.shape
-    stride = 2 if op.pool_type == PICK_LEFT_TOP else 1
-    rows, columns = height // stride, width // stride
-    every = max(1, rows * columns // _POSITIONS)
-    kept = np.arange((every - 1) // 2, rows, every) * stride
-    if op.kernel == 1:
-        return picture[:, kept, ::stride][:, :, :columns].reshape(channels, 1, -1)
-    padded = np.pad(picture, ((0, 0), (1, 1), (1, 1)))
-    made = np.empty((channels, 9, len(kept), columns), picture.dtype)
-    for tap in range(9):
-        down, right = divmod(tap, 3)
-        made[:, tap] = padded[:, kept + down, right : right + width : stride][:, :, :columns]
-    return made.reshape(channels, 9, -1)
