@@ -49,12 +49,15 @@ def run(request: RunRequest, *, output: IO[str] | None = None) -> RunResult:
             stdin=None if request.takes_input else subprocess.DEVNULL,
             env={name: value for name, value in os.environ.items() if name.upper().startswith(_KEPT)},
         )
-        _wait(process)
-        return _answer(work / "result.json", process.returncode)
+        interrupted = _wait(process)
+        answer = work / "result.json"
+        if interrupted and not answer.exists():  # before there was a child that could answer
+            raise KeyboardInterrupt
+        return _answer(answer, process.returncode)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end; Ctrl-C reaches the child too, which then ends the script and reports.
+def _wait(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for the end and say whether Ctrl-C came; it reaches the child too, which then ends the script and reports.
 
     A child that is still starting does not listen yet: it is told again.
     """
@@ -62,7 +65,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     while True:
         try:
             process.wait(_TOLD_AGAIN_SECONDS if interrupted else None)
-            return
+            return interrupted
         except KeyboardInterrupt:
             interrupted = True
         except subprocess.TimeoutExpired:
