@@ -12,7 +12,7 @@ from k210kit.compiler.graph import Graph
 from k210kit.compiler.ops import Conv, Padding
 from k210kit.compiler.passes.moved_copies import MOST_MOVES, taps_over_copies
 from k210kit.compiler.pipeline import lowered
-from k210kit.compiler.program import Program, ViewStep
+from k210kit.compiler.program import Program, UploadStep, ViewStep
 from k210kit.compiler.refusals import LayerRefused
 from tests.compiler.test_pipeline import RELU, Net, decibels
 
@@ -82,6 +82,25 @@ def test_a_large_depthwise_kernel_over_many_channels_is_near_its_floats(kernel: 
     program = same_function(graph)
     assert all(step.op.kernel in (1, 3) for step in program.convs())
     assert decibels(graph)[0] > 30
+
+
+@pytest.mark.parametrize(("kernel", "padding", "size", "channels"), [
+    (4, 0, (32, 48), 3),  # patches
+    (11, 2, (56, 64), 3),  # AlexNet's first
+    (7, 3, (32, 36), 24),
+    (3, 1, (24, 28), 8),
+    (5, 0, (22, 26), 40),
+])  # fmt: skip
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_stride_4_on_even_sides_runs_on_the_kpu(
+    kernel: int, padding: int, size: tuple[int, int], channels: int, depthwise: bool
+) -> None:
+    graph = net_of(
+        channels, (kernel, kernel), depthwise=depthwise, stride=4, padding=around(padding), size=size
+    )  # fmt: skip
+    program = same_function(graph)
+    assert not any(isinstance(step, UploadStep) for step in program.steps)
+    assert decibels(graph)[0] > 24
 
 
 def test_copies_of_small_maps_are_made_once_for_all_channels() -> None:

@@ -11,6 +11,7 @@ from k210kit.compiler import evaluate
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.ops import Concat, Curve, MaxPool, Padding
 from k210kit.compiler.passes.table import PASSES
+from k210kit.compiler.pipeline import lowered
 from k210kit.kmodel.layers import Conv
 from tests.compiler.test_pipeline import BEHIND, NETS, RELU, Net, compiled, decibels
 
@@ -62,6 +63,23 @@ def test_a_pool_of_the_common_nets_leaves_no_work_to_the_cpu(
     names = [layer.name for layer in compiled(graph, raw).layers]
     assert set(names[:-1]) == {"K210_CONV"}
     assert "DEQUANTIZE" in names[-1]
+    assert decibels(graph)[0] > 30
+
+
+def test_a_pool_of_a_window_is_cut_behind_the_pool() -> None:
+    """SqueezeNet 1.0: its first layer has no padding, so the KPU makes more rows and columns than it has."""
+    net = Net((3, 32, 32))
+    net.conv(24, kernel=7, stride=2, padding=Padding())
+    net.add(RELU)
+    net.add(MaxPool(kernel=(3, 3), stride=(2, 2), padding=Padding()))
+    net.conv(4, kernel=1)
+    graph = net.graph()
+    low, program = lowered(graph)
+    batch = np.random.default_rng(2).normal(size=(2, *graph.input_shape)).astype(np.float32)
+    want, got = evaluate.outputs(graph, batch)[0], evaluate.outputs(low, batch)[0]
+    assert np.abs(want - got).max() < 1e-5 * np.abs(want).max()
+    cut = [step.output for step in program.convs() if step.extra]
+    assert len(cut) <= 1  # of 4 channels, behind the 1x1
     assert decibels(graph)[0] > 30
 
 

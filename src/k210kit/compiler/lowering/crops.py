@@ -24,10 +24,8 @@ from k210kit.kmodel import memory
 
 __all__ = ["cut_on_kpu", "grow_on_kpu", "line_by_line", "view_on_kpu"]
 
-_MOST_LAYERS, _FEW_LAYERS = 64, 16  # of one cut; each takes 768 bytes of the kmodel
-_WORTH_BYTES = (
-    1000  # of a line's channels, which the CPU would carry in 0.15 ms: less is not worth more than few layers
-)
+_MOST_LAYERS, _FEW_LAYERS = 128, 16  # of one cut; each takes 768 bytes of the kmodel
+_WORTH_BYTES = 1000  # of a line's channels, which the CPU would carry in 0.15 ms: less is only worth few layers
 _MOST_LEFT = 2  # columns cut off at the left: a layer over the whole map each
 
 

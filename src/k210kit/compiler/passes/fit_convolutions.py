@@ -7,6 +7,7 @@ A convolution reads, for output row i, the input rows stride * i + offset. What 
     offsets 0 to 2, stride 2, even size               itself one pixel later, picking the lower, the right, or both
     farther offsets; and 0 to 2 of few channels       over copies moved by some pixels, with stride 2 of half the size;
                                                       see `moved_copies.py`
+    stride 4, even sizes                              all pixels dealt out to channels, then stride 2
     any other stride                                  itself at every pixel, of which the CPU picks some
     a result smaller or larger than the KPU's         pixels cut off behind, or zeros added before, by the CPU
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from k210kit.compiler.graph import Graph, Node, Shape
+from k210kit.compiler.graph import Graph, Node, Shape, window_count
 from k210kit.compiler.ops import AveragePool, Conv, Gather, Pad, Padding
 from k210kit.compiler.passes.moved_copies import DEAL_AT_ONCE, MOST_MOVES, over_all, over_each, taps_over_copies
 from k210kit.compiler.refusals import LayerRefused
@@ -101,9 +102,37 @@ def _picked(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     return [*made, replace(node, op=pick, inputs=(name,))]
 
 
+def _halved(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
+    """Stride 4 on even sides: all pixels dealt out to channels of half the size, then stride 2; else nothing."""
+    channels, *sides = shape
+    if op.stride != (4, 4) or sides[0] % 2 or sides[1] % 2 or 4 * channels > MOST_CHANNELS:
+        return []
+    op = _ungrouped(op) if op.groups > 1 else op
+    offsets = [[tap * op.dilation[k] - (op.padding.top, op.padding.left)[k] for tap in range(op.weights.shape[2 + k])]
+               for k in (0, 1)]  # fmt: skip
+    before = [-(offsets[k][0] // 2) for k in (0, 1)]
+    kernel = [offsets[k][-1] // 2 + before[k] + 1 for k in (0, 1)]
+    behind = [max(0, 2 * out[1 + k] - 2 + kernel[k] - before[k] - sides[k] // 2) for k in (0, 1)]
+    padding = Padding(top=before[0], left=before[1], bottom=behind[0], right=behind[1])
+    weights = np.zeros((len(op.weights), 2, 2, channels, *kernel), np.float32)
+    for row, down in enumerate(offsets[0]):
+        for column, across in enumerate(offsets[1]):
+            place = (slice(None), down % 2, across % 2, slice(None), down // 2 + before[0], across // 2 + before[1])
+            weights[place] = op.weights[:, :, row, column]
+    small = (4 * channels, sides[0] // 2, sides[1] // 2)
+    made = Conv(weights=weights.reshape(len(weights), -1, *kernel), bias=op.bias, stride=(2, 2), padding=padding)
+    counts = [window_count(small[1 + k], kernel[k], 2, before[k], behind[k]) for k in (0, 1)]
+    if min(before) < 0 or counts != list(out[1:]):
+        return []
+    deal = np.eye(4 * channels, dtype=np.float32).reshape(4 * channels, 2, 2, channels).transpose(0, 3, 1, 2)
+    dealt = replace(node, output=f"{node.output}/quarters")
+    spread = Conv(weights=np.ascontiguousarray(deal), bias=np.zeros(4 * channels, np.float32), stride=(2, 2))
+    return [*_fitted(dealt, spread, shape, small), *_fitted(replace(node, inputs=(dealt.output,)), made, small, out)]
+
+
 def _fitted(node: Node, op: Conv, shape: Shape, out: Shape) -> list[Node]:
     if op.stride not in ((1, 1), (2, 2)) and shape[1:] != (1, 1):
-        return _picked(node, op, shape, out)
+        return _halved(node, op, shape, out) or _picked(node, op, shape, out)
     depthwise = op.groups > 1 and op.groups == shape[0] == op.weights.shape[0]
     if depthwise and is_large(op) and shape[0] <= DENSE_PART:
         depthwise = False

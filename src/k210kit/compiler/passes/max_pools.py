@@ -66,7 +66,7 @@ def _over_smaller(graph: Graph) -> list[Node]:
 
 
 def _over_whole(node: Node, graph: Graph) -> Node:
-    """A pool of a window that begins at the upper left, reading the whole map where that gives the same."""
+    """A pool of a window that begins at the upper left, reading the whole map: what that makes more is cut off."""
     op, before = node.op, graph.makers.get(node.inputs[0])
     if not isinstance(op, MaxPool) or before is None or not isinstance(before.op, Gather) or len(before.inputs) != 1:
         return node
@@ -74,8 +74,8 @@ def _over_whole(node: Node, graph: Graph) -> Node:
     if window_of(before.op.index, whole, inside) != (0, 0) or op.padding.bottom or op.padding.right:
         return node
     over = replace(node, inputs=before.inputs)
-    same = shape_of(over, [whole]) == graph.shapes[node.output]
-    return over if same else node
+    out = graph.shapes[node.output]
+    return over if shape_of(over, [whole]) == out or _can(op, whole, out) else node
 
 
 def _centred(op: Op) -> bool:
