@@ -225,10 +225,54 @@ def test_the_back_doors_of_cpython_are_shut(desk: Desk, script: str) -> None:
         "import image\ngetattr(image.Image(), '_frame')",
         "import image\nimage.Image().__dict__",
         "import sensor\nsensor.__dict__",
+        "import image\nimage.Image().pixels",
+        "import image\ntype(image.Image()).pixels.fget",
+        "import time\ntime.clock().__getstate__()",
+        "from machine import UART\nclass Mine(UART):\n    def peek(self): return self._number\nMine(0, 9600).peek()",
     ],
 )
 def test_the_insides_of_the_kit_are_out_of_sight(desk: Desk, script: str) -> None:
     assert desk.fails(script).startswith("AttributeError: ")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "'7'.zfill(3)",
+        "b'a'.hex()",
+        "bytearray(b'ab').find(b'b')",
+        "(5).bit_length()",
+        "memoryview(b'a').obj",
+        "'{a.__class__}'.format_map({'a': 1})",
+        "getattr('a', 'title')",
+        "str.title",
+    ],
+)
+def test_methods_that_micropython_lacks_are_not_there(desk: Desk, script: str) -> None:
+    assert desk.fails(script).startswith("AttributeError: ")
+
+
+def test_a_scripts_own_objects_may_have_names_that_micropythons_types_lack(desk: Desk) -> None:
+    script = """
+    class A:
+        title = "t"; pixels = 5
+        def find(self, x): return x + 1
+    print(A().title, A().find(1), A.pixels, "abc".find("c"), [1, 2].index(2), hasattr("a", "zfill"), b"ab".find(b"b"))
+    """
+    assert desk.prints(script) == "t 2 5 2 1 False 1\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import sys, sensor\nsys.modules['x'] = sensor.reset\nfrom x import __func__",
+        "import sys, uio\nuio.StringIO.__all__ = ['__mro__']\nsys.modules['x'] = uio.StringIO\nfrom x import *",
+        "from sensor import __getattribute__",
+        "import sys\nm = type(sys)('os', None)",
+    ],
+)
+def test_imports_are_no_way_into_pythons_objects(desk: Desk, script: str) -> None:
+    assert desk.fails(script).startswith(("ImportError: ", "TypeError: "))
 
 
 def test_a_scripts_own_private_names_work(desk: Desk) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import chain
 from string import Formatter
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from k210kit.emulator.builtin_types import lacks, method_of
 from k210kit.emulator.card import os_error
 from k210kit.emulator.card_file import opener
 from k210kit.emulator.complaints import settle
@@ -20,7 +23,9 @@ from k210kit.emulator.script import (
     CAUGHT,
     FORMAT,
     HIDDEN_ATTRIBUTES,
+    METHOD,
     NAMED,
+    OF_PICTURES,
     PERCENT,
     PRIVATE,
     STEP,
@@ -124,6 +129,10 @@ class Interpreter:
         assert made is not None
         assert top is not None
         if fromlist:
+            shown = made.__dict__.get("__all__", ()) if "*" in fromlist else ()
+            for wanted in (*fromlist, *shown):
+                if is_hidden(made, wanted):
+                    raise ImportError(f"cannot import name {wanted}")
             for wanted in fromlist:
                 if wanted != "*" and not hasattr(made, wanted) and hasattr(made, "__path__"):
                     setattr(made, wanted, self._load(f"{name}.{wanted}"))
@@ -132,7 +141,10 @@ class Interpreter:
 
     def _load(self, name: str) -> ModuleType:
         if name in self.loaded:
-            return self.loaded[name]
+            known: object = self.loaded[name]  # a script may put what it likes into sys.modules
+            if not isinstance(known, ModuleType):
+                raise ImportError(f"no module named '{name}'")
+            return known
         if offered(self.board, name):
             made: ModuleType = module_object(self.board, name)
         else:
@@ -213,6 +225,7 @@ class Interpreter:
         made[NAMED] = _named
         made[FORMAT] = _format_of
         made[CAUGHT] = settle
+        made[METHOD] = method_of
         made[TEXT] = text_of
         made[PERCENT] = _percent
         return made
@@ -308,7 +321,7 @@ class Interpreter:
     def _dir(self, *of: Any) -> list[str]:
         if not of:
             return sorted(name for name in sys._getframe(1).f_locals if name != "__builtins__")
-        return [name for name in builtins.dir(of[0]) if name not in HIDDEN_ATTRIBUTES]
+        return [name for name in builtins.dir(of[0]) if not is_hidden(of[0], name)]
 
     def _help(self, *of: Any) -> None:
         if not of:
@@ -392,9 +405,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-# Instance attributes through which a script's subclass of a device class would reach the board.
-_INSIDES = "_board _workshop _frame _blocks _block _line _files _model _state _stream _interpreter"
-_OURS = frozenset(_INSIDES.split())
+_PICTURES = "k210kit.emulator.modules.image.image"
 _TELLING = frozenset(("__dict__", "__slots__", "__module__", "__new__", "__getattr__"))
 
 
@@ -408,14 +419,28 @@ def is_the_kits(of: Any, name: str) -> bool:
         return name not in of.__dict__ or name in _TELLING
     if name.startswith("__") and name.endswith("__"):
         return name in _TELLING
-    return classes[0] is owner or name in _OURS or any(name in cls.__dict__ for cls in classes)
+    return classes[0] is owner or any(name in _insides(cls) for cls in classes)
+
+
+@cache
+def _insides(cls: type) -> frozenset[str]:
+    """The names with an underscore that a class of the kit defines or uses, on itself or on its instances.
+
+    An object of a script's subclass keeps these to itself; the script's own names are not among them.
+    """
+    used = (function.__code__.co_names for function in vars(cls).values() if isinstance(function, FunctionType))
+    return frozenset(name for name in chain(vars(cls), *used) if name.startswith("_"))
 
 
 def is_hidden(of: Any, name: str) -> bool:
     """Whether a name leads from an object into CPython's insides or the kit's (Any: the script's)."""
     if not isinstance(name, str):
         return False
-    if name in HIDDEN_ATTRIBUTES or (name.startswith("_") and is_the_kits(of, name)):
+    if name in OF_PICTURES and any(
+        cls.__module__ == _PICTURES for cls in (of if isinstance(of, type) else type(of)).__mro__
+    ):
+        return True
+    if name in HIDDEN_ATTRIBUTES or lacks(of, name) or (name.startswith("_") and is_the_kits(of, name)):
         return True
     # the tables of Python's own types hold what is hidden, under other names
     return name == "__dict__" and isinstance(of, type) and not is_the_scripts(of)
@@ -424,7 +449,8 @@ def is_hidden(of: Any, name: str) -> bool:
 def private_attribute(of: Any, name: str) -> Any:
     """`of._name` in a script: its own names, not the kit's (Any: both)."""
     if is_hidden(of, name):
-        raise AttributeError(f"'{type(of).__name__}' object has no attribute '{name}'")
+        shown = name.removesuffix(" is not on the board")
+        raise AttributeError(f"'{type(of).__name__}' object has no attribute '{shown}'")
     if name == "__del__" and type(of).__module__.startswith("k210kit") and hasattr(of, "deinit"):
         return of.deinit  # the firmware's finalisers are methods that scripts call
     return builtins.getattr(of, name)

@@ -17,7 +17,19 @@ import tokenize
 import warnings
 from types import CodeType
 
-__all__ = ["CAUGHT", "FORMAT", "NAMED", "PERCENT", "PRIVATE", "STEP", "TEXT", "compile_script", "decode_source"]
+from k210kit.emulator.builtin_types import ABSENT_NAMES
+
+__all__ = [
+    "CAUGHT",
+    "FORMAT",
+    "NAMED",
+    "PERCENT",
+    "PRIVATE",
+    "STEP",
+    "TEXT",
+    "compile_script",
+    "decode_source",
+]
 
 STEP = "__step__"
 FORMAT = "__formatter__"  # `text.format`, which in CPython reads attributes that the text names
@@ -25,6 +37,7 @@ CAUGHT = "__caught__"  # gives a caught error the board's words
 TEXT = "__text__"  # `str(x)`: numbers, classes and errors as the board writes them
 PERCENT = "__percent__"  # `"…" % x`, likewise
 NAMED = "__named__"  # gives a class the name that it was compiled without
+METHOD = "__method__"  # reads an attribute that CPython's own types have and the board's have not
 PRIVATE = "__private__"  # reads an attribute whose name starts with an underscore, unless it is one of the kit's
 # Bytecodes of MicroPython take a few hundred instructions' time at 400 MHz; per node of the syntax tree, an estimate.
 SECONDS_PER_NODE = 0.7e-6
@@ -36,9 +49,12 @@ _HIDDEN = """
     __reduce_ex__ __loader__ __spec__ __getattribute__ __wrapped__ __traceback__ __context__ __cause__
     __defaults__ __kwdefaults__ gi_frame gi_code cr_frame ag_frame f_globals f_builtins f_locals f_back f_code
     tb_frame tb_next mro __weakref__ __subclasshook__ __init_subclass__ __dir__ __sizeof__ __annotations__
-    __settled__
+    __settled__ __bases__ __objclass__ __thisclass__ __self_class__ fget fset fdel gi_yieldfrom cr_await ag_await
+    __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__ __copy__ __deepcopy__ __replace__
 """
 HIDDEN_ATTRIBUTES = frozenset(_HIDDEN.split())
+# What device modules ask of pictures; a board's pictures have none of these, a script's own objects may.
+OF_PICTURES = frozenset(("pixels", "pix_ai", "pixel_format", "sharing", "mutable", "keep"))
 
 
 def decode_source(data: bytes) -> str:
@@ -170,8 +186,11 @@ class _Steps(ast.NodeTransformer):
         self.generic_visit(node)
         if node.attr == "format" and isinstance(node.ctx, ast.Load):
             return ast.copy_location(ast.Call(ast.Name(FORMAT, ast.Load()), [node.value], []), node)
-        if node.attr.startswith("_") and isinstance(node.ctx, ast.Load):
+        if (node.attr.startswith("_") or node.attr in OF_PICTURES) and isinstance(node.ctx, ast.Load):
             call = ast.Call(ast.Name(PRIVATE, ast.Load()), [node.value, ast.Constant(node.attr)], [])
+            return ast.copy_location(call, node)
+        if node.attr in ABSENT_NAMES and isinstance(node.ctx, ast.Load):
+            call = ast.Call(ast.Name(METHOD, ast.Load()), [node.value, ast.Constant(node.attr)], [])
             return ast.copy_location(call, node)
         return node
 

@@ -163,24 +163,30 @@ class CollectionsModule(_Copied):
         """Any: names as a list or one string; the class."""
         return host_collections.namedtuple(name, fields)
 
-    class deque(host_collections.deque):  # type: ignore[type-arg]
-        """A ring of a fixed length; without flags the oldest makes room."""
+    class deque:
+        """A ring of a fixed length that knows two methods; without flags the oldest makes room."""
 
-        def __init__(self, start: Any = (), length: int = 0, flags: int = 0) -> None:
-            super().__init__(start, length)
+        def __init__(self, start: Any, length: int, flags: int = 0) -> None:
+            """Any: an empty tuple, as the firmware wants."""
+            if start != ():
+                raise ValueError
+            self._items = host_collections.deque[Any](maxlen=length)
             self._refuses = bool(flags & 1)
+
+        def __len__(self) -> int:
+            return len(self._items)
 
         def append(self, item: Any) -> None:
             """Any: the script's own."""
-            if self._refuses and len(self) == self.maxlen:
+            if self._refuses and len(self) == self._items.maxlen:
                 raise IndexError("full")
-            super().append(item)
+            self._items.append(item)
 
         def popleft(self) -> Any:
             """Any: the script's own."""
-            if not self:
+            if not self._items:
                 raise IndexError("empty")
-            return super().popleft()
+            return self._items.popleft()
 
 
 class array(host_array.array):  # type: ignore[type-arg]

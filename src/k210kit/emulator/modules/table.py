@@ -129,12 +129,8 @@ _BOARDS: WeakKeyDictionary[ModuleType, Board] = WeakKeyDictionary()  # kept out 
 class DeviceModuleObject(ModuleType):
     """What a script holds after `import name`: the public names of the module's instance."""
 
-    def __init__(self, name: str, board: Board) -> None:
-        super().__init__(name)
-        self.__dict__.clear()
-        self.__dict__["__name__"] = name
-        self.__dict__.update(public_names(instance(board, name)))
-        _BOARDS[self] = board
+    def __init__(self, *_: object) -> None:
+        raise TypeError("cannot create 'module' instances")
 
     def __getattr__(self, name: str) -> Any:  # Any: never returns
         """A name that is not there: only on a board, or nowhere."""
@@ -159,7 +155,12 @@ def public_names(made: Any) -> dict[str, Any]:  # Any: an instance of a device m
 
 def module_object(board: Board, name: str) -> DeviceModuleObject:
     """A new module object for a script of this board."""
-    return DeviceModuleObject(name, board)
+    made = DeviceModuleObject.__new__(DeviceModuleObject)
+    made.__dict__.clear()
+    made.__dict__["__name__"] = name
+    made.__dict__.update(public_names(instance(board, name)))
+    _BOARDS[made] = board
+    return made
 
 
 def _row(name: str) -> DeviceModule:

@@ -133,7 +133,10 @@ def test_corners_are_found_again_in_a_shifted_picture() -> None:
 def test_descriptors_travel_through_files(bench: Bench) -> None:
     picture = bench.image.Image(size=(200, 200)).to_grayscale()
     picture._frame.data[...] = noise(200, 200)
-    corners, patterns = picture.find_keypoints(threshold=10, normalized=True), picture.find_lbp()
+    corners, patterns = (
+        picture.find_keypoints(threshold=10, normalized=True),
+        picture.find_lbp((0, 0, picture.width(), picture.height())),
+    )
     assert len(corners[0]) == 5
     for given in (corners, patterns):
         assert bench.image.save_descriptor(given, "/flash/one.desc") is True
