@@ -17,6 +17,7 @@ from k210kit.compiler.passes.gathers_to_convs import gathers_to_convs
 from k210kit.compiler.passes.hoist_curves import hoist_curves
 from k210kit.compiler.passes.max_pools import max_pools
 from k210kit.compiler.passes.means import means
+from k210kit.compiler.passes.merge_branches import merge_branches
 from k210kit.compiler.passes.merge_gathers import merge_gathers
 from k210kit.compiler.passes.merge_sums import merge_sums
 from k210kit.compiler.passes.move_enlarging import move_enlarging
@@ -35,6 +36,7 @@ PREPARING: tuple[Pass, ...] = (
     fold_padding,
     fuse_formulas,
     fold_affine,
+    merge_branches,
     whole_map_convs,
     merge_gathers,
     dense_to_conv,
