@@ -11,8 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from k210kit.errors import InputError
-from k210kit.training.datasets.pixels import InputSize
+from k210kit.training.augment import Augmentation
+from k210kit.training.datasets import Picture, Ready
+from k210kit.training.datasets.pixels import InputSize, Placement
+from k210kit.training.detection import DetectLesson
 from k210kit.training.fit import Batch, EpochReport, Phase, Trainer, normalised
+from k210kit.training.yolo import find_anchors
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
@@ -135,33 +139,38 @@ def test_what_is_not_a_number_names_the_picture(tmp_path: Path) -> None:
         one.run(PHASE)
 
 
-def test_a_detectors_message_gives_the_boxes_in_pixels() -> None:
-    from k210kit.training.augment import Augmentation
-    from k210kit.training.datasets.doctor import Ready
-    from k210kit.training.datasets.pixels import Placement
-    from k210kit.training.datasets.records import Picture
-    from k210kit.training.detection import DetectLesson
-    from k210kit.training.yolo import find_anchors
-
-    boxes = np.array([[8, 4, 24, 28], [40, 40, 60, 50]], np.float32)
+def _lesson(boxes: NDArray[Any], classes: list[int], side: int = 32) -> DetectLesson:
     item = Ready(
         name="1.png",
         source=Picture(name="1.png", read=bytes),
         pixels=np.zeros((64, 64, 3), np.uint8),
         label=-1,
-        boxes=boxes,
-        classes=np.array([1, 0], np.int32),
+        boxes=boxes.astype(np.float32),
+        classes=np.array(classes, np.int32),
         placement=Placement(scale_x=1, scale_y=1, shift_x=0, shift_y=0),
         size=(64, 64),
         digest="",
         hash=np.zeros(4, np.uint64),
     )
-    cell = np.array([32, 32], np.float32)
+    cell = np.array([side, side], np.float32)
     still = Augmentation(turn=0, zoom=1, shift=0, flip=False, light=0, blur=0, noise=0)
-    anchors = find_anchors([boxes], cell, seed=0)
-    lesson = DetectLesson([item], [item], ("cat", "dog"), still, anchors=anchors, cell=cell, epochs=1, seed=0)
+    anchors = find_anchors([item.boxes], cell, seed=0)
+    return DetectLesson([item], [item], ("cat", "dog"), still, anchors=anchors, cell=cell, epochs=1, seed=0)
+
+
+def test_a_detectors_message_gives_the_boxes_in_pixels() -> None:
+    lesson = _lesson(np.array([[8, 4, 24, 28], [40, 40, 60, 50]]), [1, 0])
     batch = lesson.batch(0, np.array([0]))
     assert lesson.truth(batch, 0) == "'dog' at 8,4 to 24,28, 'cat' at 40,40 to 60,50"
+
+
+def test_boxes_of_rare_classes_count_more_where_classes_are_unbalanced() -> None:
+    places = np.array([[x, y, x + 7, y + 7 + x / 8] for x in range(0, 56, 8) for y in range(0, 56, 8)])
+    balanced = _lesson(places, [n % 2 for n in range(49)], side=8)
+    assert balanced.rarity.tolist() == [1, 1]
+    skewed = _lesson(places, [0] * 47 + [1] * 2, side=8)
+    assert skewed.rarity[0] == 1
+    assert skewed.rarity[1] > 2
 
 
 def test_the_fast_forward_pass_gives_keras_numbers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from k210kit.training.datasets.pixels import InputSize
-from k210kit.training.detection import assigned
+from k210kit.training.detection import assigned, weighted
 from k210kit.training.yolo import cell_of, decode, find_anchors, shape_iou, stride_for
 
 ANCHORS = np.array([[0.6, 0.7], [1.2, 1.1], [2.0, 2.2], [3.1, 3.0], [5.0, 4.5]], np.float32)
@@ -96,6 +96,18 @@ def test_two_boxes_in_one_cell_are_both_learnt() -> None:
     boxes = np.array([[[3.4, 2.6, 3.0, 3.0, 0], [3.5, 2.5, 3.0, 3.0, 1]]], np.float32)
     kinds = assigned(boxes, ANCHORS, 5, 7)[0, 2, 3]
     assert {int(row[4]) for row in kinds if row[5]} == {0, 1}
+
+
+def test_weights_by_class_leave_the_mean_alone_and_equal_ones_change_nothing() -> None:
+    boxes = np.array([[[0.5, 0.5, 1, 1, 0], [2.5, 2.5, 1, 1, 0], [4.5, 2.5, 1, 1, 1]]], np.float32)
+    plain = assigned(boxes, ANCHORS, 5, 7)
+    assert np.array_equal(weighted(plain.copy(), np.ones(2, np.float32)), plain)
+    made = weighted(plain.copy(), np.array([1, 4], np.float32))
+    there = plain[..., 5] > 0
+    assert made[there][:, 5].mean() == pytest.approx(1)
+    rare, usual = (made[there & (plain[..., 4] == kind)][0, 5] for kind in (1, 0))
+    assert rare == pytest.approx(4 * usual)
+    assert np.array_equal(made[..., :5], plain[..., :5])
 
 
 @pytest.mark.parametrize(("side", "stride"), [(14, 16), (39, 16), (41, 32), (100, 32)])

@@ -18,14 +18,14 @@ from .forms import labels_of
 from .pixels import Fit, InputSize, Placement, Upright, difference_hash, place, upright
 from .records import Box, Dataset, Findings, Picture, Task
 
-__all__ = ["Examined", "Health", "Ready", "examine", "magnified", "small_things"]
+__all__ = ["UNBALANCED", "Examined", "Health", "Ready", "examine", "magnified", "small_things"]
 
 _TINY_SIDE = 4.0  # pixels of the net's input below which a box holds nothing to learn from
 _FIRST = 3  # reasons that a refusal tells
 _SMALL_SIDE = 20.0  # likewise, below which a class is found badly: 14 pixels gave an AP at 0.5 of 0.3
 _CURE = "A larger --input (up to 320x240) or pictures from nearer help."
 _FEW = 20
-_IMBALANCE = 5.0
+UNBALANCED = 5.0  # times as many of one class as of another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +290,7 @@ def _whole(ready: list[Ready], names: tuple[str, ...], dataset: Dataset) -> None
     for name, count in counts.items():
         if count < _FEW:
             findings.warning(title, f"has only {count} of {name!r}; {_FEW} are few, 100 are a start")
-    if counts and max(counts.values()) > _IMBALANCE * max(min(counts.values()), 1):
+    if counts and max(counts.values()) > UNBALANCED * max(min(counts.values()), 1):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         findings.warning(title, f"is unbalanced: {counts[most]} of {most!r} for {counts[least]} of {least!r}")
     for name, side in small_things(ready, names).items():
