@@ -47,14 +47,19 @@ def test_a_full_disk_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(os.name != "posix", reason="groups are of Unix")
 def test_a_port_without_permission_is_a_problem_with_the_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import grp
+
     pytest.importorskip("serial")
     path = tmp_path / "ttyUSB0"
     path.touch()
+    entry = grp.struct_group(("dialout", "x", 20, []))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: entry)
+    monkeypatch.setattr(grp, "getgrnam", lambda _: entry)
     port = FoundPort(name=str(path), title="CH340", vendor=0x1A86, product=0x7523)
     monkeypatch.setattr(doctor.os, "access", lambda *_: False)
     (finding, *_) = doctor._ports(lambda: (port,))
     assert finding.state == "problem"
-    assert "log out and in again" in finding.cure
+    assert "usermod -aG dialout" in finding.cure
 
 
 def test_no_port_is_no_problem_but_told() -> None:

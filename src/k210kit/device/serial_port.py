@@ -23,6 +23,7 @@ __all__ = [
     "explain_open_failure",
     "find_ports",
     "has_no_lines",
+    "line_speed",
     "open_port",
 ]
 
@@ -45,6 +46,16 @@ def _port_faults() -> tuple[type[Exception], ...]:
 
 
 PORT_FAULTS = _port_faults()  # what pyserial lets through when the cable is pulled; termios.error is no OSError
+
+
+def line_speed(handle: int) -> int | None:
+    """The speed that the program at the other end of a pseudo terminal has set; None if it is no standard one."""
+    import termios
+
+    speeds: dict[int, int] = {
+        getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
+    }
+    return speeds.get(termios.tcgetattr(handle)[4])
 
 
 def has_no_lines(error: Exception) -> bool:

@@ -23,7 +23,7 @@ from .boards import SEQUENCES, Wiring
 from .clock import ModelClock
 from .flash_chip import FlashChip
 from .pretend_rom import CRC_SECONDS_PER_BYTE, Mode, PretendBoard
-from .serial_port import FoundPort
+from .serial_port import FoundPort, line_speed
 
 __all__ = ["NO_FAULTS", "Faults", "PtyBoard", "VirtualPort", "VirtualSource"]
 
@@ -358,7 +358,7 @@ class PtyBoard:
 
     def _take(self, data: bytes) -> None:
         now = time.monotonic()
-        speed = _host_baud(self._slave)
+        speed = line_speed(self._slave)
         if speed is None or _fits(speed, self.board.baud):
             self.board.receive(data, lambda _: now)
 
@@ -366,16 +366,6 @@ class PtyBoard:
         answers = self.board.answers
         while answers and answers[0].at <= time.monotonic():
             answer = answers.popleft()
-            speed = _host_baud(self._slave)
+            speed = line_speed(self._slave)
             if speed is None or _fits(speed, answer.baud):
                 os.write(self._master, answer.data)
-
-
-def _host_baud(handle: int) -> int | None:
-    """The speed that the program at the other end has set; None if it is no standard one."""
-    import termios
-
-    codes: dict[int, int] = {
-        getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
-    }
-    return codes.get(termios.tcgetattr(handle)[4])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from k210kit.errors import DeviceError, InputError
 from k210kit.link import Receiver, Shown
+from k210kit.tcp import connected
 
 __all__ = ["LinkCamera"]
 
@@ -23,17 +24,8 @@ class LinkCamera:
     """Shows the newest picture of a stream of our frames; ends when the stream ends."""
 
     def __init__(self, source: str) -> None:
-        host, _, port = source.removeprefix("tcp:").rpartition(":")
-        if not port.isdigit() or not 0 < int(port) < 65536:
-            raise InputError(f"{source} names no TCP port. Write tcp:HOST:PORT, for example tcp:127.0.0.1:5000.")
         self._source = source
-        try:
-            self._socket = socket.create_connection((host or "127.0.0.1", int(port)), timeout=5)
-        except OSError as failure:
-            raise DeviceError(
-                f"{source} does not answer: {failure.strerror or failure}. "
-                f"Start `k210kit view PORT --as-camera {port}` first."
-            ) from None
+        self._socket = connected(source, "Start `k210kit view PORT --as-camera {port}` first.")
         self._socket.settimeout(None)
         self._changed = threading.Condition()
         self._jpeg: bytes | None = None

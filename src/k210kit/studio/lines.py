@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import select
-import socket
 import time
 from pathlib import Path
 from typing import Protocol
 
 from k210kit.device.serial_port import PORT_FAULTS, Port, PortLost, open_port
-from k210kit.errors import DeviceError, InputError
 from k210kit.files import read_whole
+from k210kit.tcp import connected
 
 __all__ = ["FileLine", "Line", "SerialLine", "TcpLine", "open_line"]
 
@@ -69,14 +68,9 @@ class SerialLine:
 class TcpLine:
     """A TCP connection to a program that offers a stream; speeds are agreed on and have no effect."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.name, self.baud = f"tcp:{host}:{port}", 0
-        try:
-            self._socket = socket.create_connection((host, port), timeout=5)
-        except OSError as failure:
-            raise DeviceError(
-                f"{self.name} does not answer: {failure.strerror or failure}. Start the other side first."
-            ) from None
+    def __init__(self, source: str) -> None:
+        self.name, self.baud = source, 0
+        self._socket = connected(source, "Start the other side first.")
 
     def read(self, seconds: float) -> bytes | None:
         try:
@@ -130,10 +124,7 @@ def open_line(source: str, baud: int) -> Line:
     """`tcp:HOST:PORT` or `tcp:PORT`, `file:NAME`, or a serial port or pty. Raises `InputError`."""
     kind, _, rest = source.partition(":")
     if kind == "tcp":
-        host, _, port = rest.rpartition(":")
-        if not port.isdigit() or not 0 < int(port) < 65536:
-            raise InputError(f"{source} names no TCP port. Write tcp:HOST:PORT, for example tcp:127.0.0.1:5000.")
-        return TcpLine(host or "127.0.0.1", int(port))
+        return TcpLine(source)
     if kind == "file":
         return FileLine(Path(rest))
     return SerialLine(source, baud)

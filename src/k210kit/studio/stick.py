@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from k210kit.device.serial_port import line_speed
 from k210kit.errors import DeviceError, KitError, UnsupportedError
 
 __all__ = ["DISPLAY", "DeskStick", "build_stick", "sketch_folder"]
@@ -85,12 +86,7 @@ class DeskStick:
     @property
     def baud(self) -> int:
         """The speed that the sketch has set."""
-        import termios
-
-        speeds = {
-            getattr(termios, name): int(name[1:]) for name in dir(termios) if name[:1] == "B" and name[1:].isdigit()
-        }
-        return speeds.get(termios.tcgetattr(self._far)[4], 0)
+        return line_speed(self._far) or 0
 
     def write(self, data: bytes) -> None:
         """Bytes to the sketch's RX pin; waits while it is busy."""

@@ -204,7 +204,7 @@ def _connected(port: int, board: _Board) -> TcpLine:
     """The board's serial line, once the board has been switched on."""
     for _ in range(200):
         try:
-            return TcpLine("127.0.0.1", port)
+            return TcpLine(f"tcp:127.0.0.1:{port}")
         except DeviceError:
             if not board.running:
                 board.wait()
