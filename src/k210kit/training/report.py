@@ -20,9 +20,11 @@ from .fit import EpochReport
 from .metrics import ClassMetrics, DetectMetrics
 from .mistakes import hits, worst_and_good
 
-__all__ = ["Told", "report_html"]
+__all__ = ["Told", "confusion_table", "mix_ups", "report_html"]
 
 _MOST_FINDINGS = 300
+_NAMED_COLUMNS = 8  # more classes than these have numbers over their columns
+_WORST_PAIRS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ def _headline(told: Told) -> str:
     drop = values[0] - values[1]
     bad = drop > (0.01 if name == "accuracy" else 0.02)
     count = len(told.parts.test)
+    uncounted = ", the decoding in boot.py not counted" if made.description.decoder == "script" else ""
     buffers = "two camera buffers" if plan.dual_buffer else "one camera buffer"
     tiles = [
         _tile(f"{values[0]:.3f}", f"{name}, float, {count} test pictures"),
@@ -73,8 +76,8 @@ def _headline(told: Told) -> str:
             f"{plan.camera.title}, {plan.firmware.name}",
             bad=not plan.fit.fits,
         ),
-        _tile(_milliseconds(plan.fit), "per picture, estimated"),
-        _tile(_fps(plan.fit), f"pictures per second without a stream, {buffers}, estimated"),
+        _tile(_milliseconds(plan.fit), f"per picture, estimated{uncounted}"),
+        _tile(_fps(plan.fit), f"pictures per second without a stream, {buffers}, estimated{uncounted}"),
     ]
     notes = []
     if bad:
@@ -134,23 +137,49 @@ def _classes(told: Told) -> str:
     parts = []
     for name, metrics in (("float", told.made.metrics_float), ("kmodel", told.made.metrics_kmodel)):
         assert isinstance(metrics, ClassMetrics)
-        head = "".join(f"<th>{escape(label)}</th>" for label in labels)
-        rows = ""
-        for label, row in zip(labels, metrics.confusion, strict=True):
-            total = max(sum(row), 1)
-            cells = "".join(_cell(count, total, label == other) for count, other in zip(row, labels, strict=True))
-            recall, precision = metrics.recall[label], metrics.precision[label]
-            rows += f"<tr><th>{escape(label)}</th>{cells}<td>{_percent(recall)}</td><td>{_percent(precision)}</td></tr>"
-        parts.append(
-            f"<h3>{name}, test part</h3><table class='confusion'><tr><th>is \\ said</th>{head}"
-            f"<th>recall</th><th>precision</th></tr>{rows}</table>"
-        )
-    return f"<h2>Which class is taken for which</h2>{_side_by_side(parts)}"
+        parts.append(f"<h3>{name}, test part</h3>{confusion_table(metrics, labels)}")
+    assert isinstance(told.made.metrics_kmodel, ClassMetrics)
+    few = len(labels) <= _NAMED_COLUMNS
+    return f"<h2>Which class is taken for which</h2>{mix_ups(told.made.metrics_kmodel, labels)}" + (
+        _side_by_side(parts) if few else "".join(f'<div class="scroll">{part}</div>' for part in parts)
+    )
+
+
+def confusion_table(metrics: ClassMetrics, labels: Sequence[str]) -> str:
+    """The truth in rows, what the net says in columns; many classes are numbered, so that all columns can be seen."""
+    few = len(labels) <= _NAMED_COLUMNS
+    rows = ""
+    for number, (label, row) in enumerate(zip(labels, metrics.confusion, strict=True)):
+        total = max(sum(row), 1)
+        cells = "".join(_cell(count, total, number == other) for other, count in enumerate(row))
+        name = escape(label) if few else f"{number} {escape(label)}"
+        recall, precision = _percent(metrics.recall[label]), _percent(metrics.precision[label])
+        rows += f"<tr><th>{name}</th><td>{recall}</td><td>{precision}</td>{cells}</tr>"
+    head = "".join(
+        f'<th title="{escape(label)}">{escape(label) if few else number}</th>' for number, label in enumerate(labels)
+    )
+    kind = "confusion" if few else "confusion many"
+    return f"<table class='{kind}'><tr><th>is \\ said</th><th>recall</th><th>precision</th>{head}</tr>{rows}</table>"
+
+
+def mix_ups(metrics: ClassMetrics, labels: Sequence[str]) -> str:
+    """The pairs of classes that are mixed up most often, in words."""
+    pairs = [
+        (count, labels[is_], labels[said])
+        for is_, row in enumerate(metrics.confusion)
+        for said, count in enumerate(row)
+        if count and is_ != said
+    ]
+    if not pairs:
+        return "<p>No test picture is taken for another class.</p>"
+    worst = sorted(pairs, key=lambda pair: -pair[0])[:_WORST_PAIRS]
+    told = "; ".join(f"{escape(is_)} for {escape(said)} ({count})" for count, is_, said in worst)
+    return f"<p>What the kmodel takes for what, most often first, with pictures: {told}.</p>"
 
 
 def _cell(count: int, total: int, right: bool) -> str:
     colour = "0,121,107" if right else "198,40,40"
-    return f'<td style="background:rgba({colour},{count / total:.2f})">{count}</td>'
+    return f'<td style="background:rgba({colour},{count / total:.2f})">{count or ""}</td>'
 
 
 def _percent(value: float) -> str:
@@ -285,7 +314,9 @@ svg{width:100%;font-size:11px}svg text{fill:currentColor}.grid{stroke:var(--line
 .legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em;border-radius:2px}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;margin:.5rem 0}
 td,th{border:1px solid var(--line);padding:.2rem .6rem;text-align:left}
-.confusion td{text-align:right}
+.confusion td{text-align:right}.confusion th{max-width:14em;overflow:hidden;text-overflow:ellipsis}
+.many{font-size:.72rem}.many th:first-child{white-space:nowrap}
+.many td,.many th+th{padding:0 .1rem;min-width:1.1em;text-align:right}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:.8rem}
 figure{margin:0;font-size:.78rem;overflow-wrap:anywhere}figure img{width:100%;border:3px solid var(--good)}
 figure.wrong img{border-color:var(--bad)}
