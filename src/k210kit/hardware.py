@@ -18,6 +18,8 @@ __all__ = [
     "KPU_LINES",
     "KPU_LINE_BYTES",
     "KPU_MEMORY_BYTES",
+    "LOAD_FLASH_FIRST_LAYER_BYTES",
+    "LOAD_FLASH_HEADER_BYTES",
     "MOST_CHANNELS",
     "MOST_HEIGHT",
     "MOST_WIDTH",
@@ -44,6 +46,8 @@ GENERAL_MEMORY_BYTES = 6 * 1024 * 1024  # KDS: 6 MiB of general SRAM
 GENERAL_MEMORY_END = GENERAL_MEMORY_START + GENERAL_MEMORY_BYTES
 
 FLASH_BYTES = 16 * 1024 * 1024  # the SPI NOR flash on every K210 board that is known (W25Q128 and alike)
+LOAD_FLASH_HEADER_BYTES = 4096  # kpu.load_flash reads them once: header, layer table, first layer's registers
+LOAD_FLASH_FIRST_LAYER_BYTES = 96
 FLASH_SECTOR_BYTES = 4096  # the least that can be erased
 FIRST_MODEL_ADDRESS = 0x300000  # where models go by custom; MP examples
 FILE_SYSTEM_ADDRESS = 0xD00000  # MaixPy's SPIFFS; MP components/spiffs/Kconfig

@@ -133,3 +133,30 @@ def test_more_layers_of_the_cpu_than_maixpys_stack_holds_are_told() -> None:
         names.append(net.conv(2, kernel=1))
     (told,) = [text for text in warned(net.graph(*names))[0] if "follow each other" in text]
     assert told.startswith("40 layers of the CPU follow each other, up to Conv 'v39'; MaixPy's stack ends at 36")
+
+
+def test_a_large_depthwise_kernel_tells_its_price() -> None:
+    net = Net((3, 14, 14))
+    net.conv(96)
+    net.add(RELU)
+    net.conv(0, kernel=5, padding=Padding(top=2, left=2, bottom=2, right=2), groups=96)
+    net.add(RELU)
+    net.conv(4, kernel=1)
+    warnings, emitted = warned(net.graph())
+    layers = sum(step.node.origin == "v2" for step in emitted.steps)
+    found = [text for text in warnings if "Depthwise kernels above 3x3" in text]
+    assert len(found) == 1
+    assert f"in {layers} layers of the KPU, Conv 'v2' most" in found[0]
+
+
+def test_more_layers_than_load_flash_reads_are_told() -> None:
+    net = Net((3, 10, 10))
+    net.conv(96)
+    for _ in range(14):
+        net.conv(0, kernel=5, padding=Padding(top=2, left=2, bottom=2, right=2), groups=96)
+    net.conv(4, kernel=1)
+    warnings, emitted = warned(net.graph())
+    count = len(emitted.kmodel.layers)
+    found = [text for text in warnings if f"has {count:,} layers; kpu.load_flash reads a table of 495 at most" in text]
+    assert count > 495
+    assert len(found) == 1

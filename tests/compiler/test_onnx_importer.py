@@ -215,6 +215,20 @@ def test_resizing_by_a_whole_factor_is_a_resize_however_it_is_said() -> None:
         assert kind is (Resize if mode == "asymmetric" else Gather)
 
 
+def test_what_stands_behind_an_unreadable_operator_is_told_after_it() -> None:
+    """A sum over the second axis of five has no shape that ONNX tells; the convolution behind it does not fit."""
+    nodes = [
+        node("Reshape", "x five", "a"),
+        node("Einsum", "a", "b", equation="abcde->acde"),
+        node("Conv", "b w", "y"),
+    ]
+    constants = {"five": integers(1, 2, 2, 6, 8), "w": floats(5, 3, 3, 3)}
+    graph = read_onnx(model_of(nodes, constants=constants).SerializeToString(), "test")
+    told = [n.op.why for n in graph.nodes if isinstance(n.op, Foreign)]
+    assert "it multiplies [1, 2, 2, 6, 8]" in told[0]
+    assert "stands behind an operator that is not read" in told[1]
+
+
 def test_damaged_files_are_read_or_refused() -> None:
     nodes = [
         node("Conv", "x w", "a"),

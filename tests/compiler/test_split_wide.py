@@ -65,12 +65,24 @@ def wide_concat() -> Graph:
     return net.graph()
 
 
+def wide_behind_wide() -> Graph:
+    """A dense layer of 1,040 to 700 channels is a sum, which takes 512 at once."""
+    net = Net((3, 6, 6))
+    net.conv(1040, kernel=1)
+    net.add(RELU)
+    net.conv(700, kernel=1)
+    net.add(RELU)
+    net.conv(5, kernel=3)
+    return net.graph()
+
+
 NETS = {
     "classifier": classifier(1280, 10),
     "classifier of many": classifier(1280, 1000),
     "inverted residual": inverted_residual(),
     "sum": wide_sum(),
     "concat": wide_concat(),
+    "wide behind wide": wide_behind_wide(),
 }
 
 

@@ -32,7 +32,12 @@ from k210kit.compiler.program import (
     UploadStep,
     VectorStep,
 )
-from k210kit.hardware import FLASH_BYTES, GENERAL_MEMORY_BYTES
+from k210kit.hardware import (
+    FLASH_BYTES,
+    GENERAL_MEMORY_BYTES,
+    LOAD_FLASH_FIRST_LAYER_BYTES,
+    LOAD_FLASH_HEADER_BYTES,
+)
 from k210kit.kmodel import layers
 from k210kit.timing import CPU_HZ, InferenceTime, cpu_cycles
 
@@ -93,6 +98,7 @@ def advice(program: Program, placement: Placement, emitted: Emitted, time: Infer
     """The warnings, the most costly first."""
     return (
         *_of_time(program, emitted, time),
+        *_of_kernels(emitted, time),
         *_of_memory(program, placement, emitted),
         *_of_size(emitted),
         *_of_stack(emitted),
@@ -147,6 +153,25 @@ def owner_on_cpu(program: Program, step: Step) -> Step:
     return step
 
 
+def _of_kernels(emitted: Emitted, time: InferenceTime) -> Iterator[str]:
+    """Depthwise layers that the KPU has no kernel for: many layers each, see `passes/moved_copies.py`."""
+    owners = {s.node.origin: s.node for s in emitted.steps if isinstance(s, ConvStep) and "/taps " in s.output}
+    spent = dict.fromkeys(owners, 0.0)
+    layers_of = dict.fromkeys(owners, 0)
+    for step, layer in zip(emitted.steps, time.layers, strict=True):
+        if step.node.origin in owners:
+            spent[step.node.origin] += layer.milliseconds
+            layers_of[step.node.origin] += 1
+    total = sum(spent.values())
+    if total >= max(_NOTABLE_SHARE * time.milliseconds, _NOTABLE_MILLISECONDS):
+        dearest = max(spent, key=lambda origin: spent[origin])
+        count = sum(layers_of.values())
+        yield (
+            f"Depthwise kernels above 3x3 cost {total:.1f} of {time.milliseconds:.1f} ms in {count:,} layers of the "
+            f"KPU, {owners[dearest]} most: {spent[dearest]:.1f} ms. A 3x3 kernel is one layer."
+        )
+
+
 def _of_memory(program: Program, placement: Placement, emitted: Emitted) -> Iterator[str]:
     total = emitted.kmodel.main_memory_bytes
     if total <= MAIN_MEMORY_BYTES:
@@ -170,14 +195,25 @@ def _what(buffer: Buffer) -> str:
 
 def _of_size(emitted: Emitted) -> Iterator[str]:
     """MaixPy's kpu.load takes 6 MiB at most; kpu.load_flash reads layer by layer, from a chip of 16 MiB."""
-    size = emitted.kmodel.file_bytes
+    size, count = emitted.kmodel.file_bytes, len(emitted.kmodel.layers)
+    table = 28 + 8 * len(emitted.kmodel.outputs) + 8 * count + LOAD_FLASH_FIRST_LAYER_BYTES
+    most = count - -(-(table - LOAD_FLASH_HEADER_BYTES) // 8)
+    if table > LOAD_FLASH_HEADER_BYTES:
+        yield (
+            f"The kmodel has {count:,} layers; kpu.load_flash reads a table of {most} at most, so kpu.load alone can "
+            "run it. Kernels above 3x3 and products of maps are many layers each."
+        )
     if size <= GENERAL_MEMORY_BYTES:
         return
     sizes: dict[str, int] = {}
     for step, body in zip(emitted.steps, emitted.kmodel.body_sizes, strict=True):
         sizes[str(step.node)] = sizes.get(str(step.node), 0) + body
     largest = max(sizes, key=lambda name: sizes[name])
-    fits = f"and flash has {FLASH_BYTES:,}" if size > FLASH_BYTES else "kpu.load_flash can run it from flash"
+    fits = "kpu.load_flash can run it from flash"
+    if size > FLASH_BYTES:
+        fits = f"and flash has {FLASH_BYTES:,}"
+    elif table > LOAD_FLASH_HEADER_BYTES:
+        fits = "and it has too many layers for kpu.load_flash"
     yield (
         f"The kmodel has {size:,} bytes; kpu.load takes {GENERAL_MEMORY_BYTES:,} at most, {fits}. Most of them, "
         f"{sizes[largest]:,}, are of {largest}. Use fewer channels there; a layer with groups is stored as a dense one."

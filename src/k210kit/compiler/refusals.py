@@ -42,6 +42,10 @@ REFUSALS: dict[str, Refusal] = {
         taken="a fully connected layer takes one flat vector",
         instead="Flatten before it, or a 1x1 convolution on the map",
     ),
+    "behind": Refusal(
+        taken="it stands behind an operator that is not read",
+        instead="what is told of that one",
+    ),
     "recurrence": Refusal(
         taken="a kmodel has no state and no loops",
         instead="convolutions over a window of time",

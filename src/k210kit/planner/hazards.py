@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from k210kit.firmware import Firmware
+from k210kit.hardware import LOAD_FLASH_FIRST_LAYER_BYTES, LOAD_FLASH_HEADER_BYTES
 from k210kit.kmodel import Conv, FullyConnected, Kmodel, UnknownLayer
 from k210kit.planner.memory import Setup
 from k210kit.planner.sizes import ModelSizes
@@ -16,8 +17,6 @@ __all__ = ["Hazard", "best_batch", "hazards", "overruns"]
 MODEL_STACK_BYTES = 32 * 1024  # of the MicroPython task, on which layers of the CPU recurse
 _STACK_OF_TWO, _STACK_OF_EACH_MORE = 2_040, 896
 _STACK_OF_PYTHON = 6_000  # what the interpreter and the call have used by then; an estimate
-_HEADER_WINDOW = 4_096
-_FIRST_LAYER_BYTES = 96
 _MOST_DUAL_LAYERS = 255
 _MOST_MODELS = 5  # loaded at the same time
 _BUFFER_SLACK = 256
@@ -102,8 +101,8 @@ def _models_at_once(setup: Setup) -> list[Hazard]:
 
 def _flash(sizes: ModelSizes) -> list[Hazard]:
     found = []
-    reach = sizes.table_bytes + _FIRST_LAYER_BYTES
-    if reach > _HEADER_WINDOW:
+    reach = sizes.table_bytes + LOAD_FLASH_FIRST_LAYER_BYTES
+    if reach > LOAD_FLASH_HEADER_BYTES:
         found.append(
             _stops(
                 "4 KiB header",

@@ -267,6 +267,10 @@ class _Reader:
             operators[call.kind](call)
         except Inexpressible as error:
             self._foreign(call, error)
+        except (FormatError, ValueError):
+            if not any(isinstance(node.op, Foreign) for node in self.build.nodes):
+                raise
+            self._foreign(call, Inexpressible("behind", "what it gets from there has no known shape"))
 
     def _foreign(self, call: Call, error: Inexpressible) -> None:
         inputs = tuple(self.values[n] for n in call.ins if n in self.values)
@@ -283,8 +287,14 @@ class _Reader:
         """The shapes that ONNX's own inference finds: needed only behind an operator that we cannot read."""
         import onnx
 
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        for value in model.graph.input:
+            known = self.build.source_shapes.get(self.values.get(value.name, ""), ())
+            for dim, size in zip(value.type.tensor_type.shape.dim, known, strict=False):
+                dim.dim_value = size
         try:
-            found = onnx.shape_inference.infer_shapes(self.model).graph
+            found = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
         except onnx.shape_inference.InferenceError:
             return {}
         shapes = {}

@@ -133,7 +133,7 @@ def _together(channels: int, size: tuple[int, int], parts: int) -> int:
         lines = memory.lines(size[1], size[0], count)
         return dense_cycles(parts * lines, parts * count, count, 1) + parts * depthwise_cycles(lines, count)
 
-    return fastest_groups(channels, _MOST_TOGETHER, cycles)
+    return fastest_groups(channels, min(_MOST_TOGETHER, MOST_CHANNELS // parts), cycles)
 
 
 def _each_copy(

@@ -102,6 +102,10 @@ def _limits(graph: Graph) -> dict[str, int]:
         if len(set(node.inputs)) == len(node.inputs):
             name, limit = root(node.output), _most(node.op, graph.shapes[node.output])
             most[name] = min(most.get(name, limit), limit)
+    for node in graph.nodes:
+        if isinstance(node.op, Conv) and node.op.groups == 1 and node.op.weights.shape[1] > MOST_CHANNELS:
+            name = root(node.output)  # a sum of convolutions
+            most[name] = min(most.get(name, _MOST_IN_A_SUM), _MOST_IN_A_SUM)
     return {name: most.get(root(name), MOST_CHANNELS) for name in graph.shapes}
 
 
