@@ -249,3 +249,19 @@ def test_an_m5stickv_shows_its_power_chip_and_one_motion_sensor(desk: Desk) -> N
     print(i2c.scan(), i2c.readfrom_mem(0x68, 0x75, 1), i2c.readfrom_mem(0x6C, 0x30, 1))
     """
     assert desk.prints(script, kind=board_kind("m5stickv")) == "[52, 104] b'\\x19' b'\\x18'\n"
+
+
+def test_flash_is_full_after_three_megabytes_and_writing_takes_its_time(desk: Desk) -> None:
+    script = """
+    import time
+    f = open("/flash/log.txt", "w")
+    began = time.ticks_ms()
+    f.write("x" * 40960)
+    print(time.ticks_ms() - began)
+    while True: f.write(bytes(100000))
+    """
+    result = desk.run(script)
+    assert 500 <= int(result.printed.split()[0]) <= 530
+    assert result.error is not None
+    assert result.error.splitlines()[-1] == "OSError: 28"
+    assert 2_600_000 < (desk.flash / "log.txt").stat().st_size < 2_800_000

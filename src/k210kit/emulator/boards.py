@@ -10,6 +10,7 @@ from k210kit.emulator.board import Board, Camera, Screen
 from k210kit.emulator.cameras import PatternCamera
 from k210kit.emulator.card import Card, FlashChip
 from k210kit.emulator.clock import Clock
+from k210kit.emulator.costs import transfer_seconds
 from k210kit.emulator.gc_heap import GcHeap
 from k210kit.emulator.pins import PinChange, Pins
 from k210kit.emulator.ports import Ports
@@ -17,12 +18,16 @@ from k210kit.emulator.screens import MemoryScreen
 from k210kit.emulator.system_memory import SCRATCH_BYTES_FULL, SCRATCH_BYTES_MINIMUM, SystemMemory
 from k210kit.errors import unknown
 from k210kit.firmware import Firmware, find
+from k210kit.hardware import FILE_SYSTEM_BYTES
+from k210kit.inspection.spiffs import BLOCK, PAGE
 
 __all__ = ["BOARDS", "BoardKind", "Setup", "board_kind", "power_on"]
 
 # Between the GC heap and the first allocation of a script: the IDE's buffer, file systems, drivers. From a heap figure
 # that the MaixPy documentation prints (4640.0 KiB free on v0.5.1-136 with the LCD on).
 DRIVERS_BYTES = 27_552
+# SPIFFS: a block's first page is its table, a page has 5 bytes of its own, two blocks stay free for moving pages.
+FILE_SYSTEM_ROOM = (FILE_SYSTEM_BYTES // BLOCK - 2) * (BLOCK // PAGE - 1) * (PAGE - 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +91,12 @@ def power_on(setup: Setup, write: Callable[[str], None]) -> Board:
         mounts["/flash"] = setup.flash_folder
     if setup.sd_folder is not None:
         mounts["/sd"] = setup.sd_folder
-    files = Card(mounts, working="/sd" if setup.sd_folder is not None else "/flash" if mounts else "/")
+    files = Card(
+        mounts,
+        working="/sd" if setup.sd_folder is not None else "/flash" if mounts else "/",
+        room={"/flash": FILE_SYSTEM_ROOM},
+        spend=lambda mount, count, written: clock.advance(transfer_seconds(mount, count, written)),
+    )
     pins = Pins(clock, idle=dict.fromkeys(setup.kind.buttons, 1))
     pins.functions.update({4: 18, 5: 19})  # UARTHS, the prompt
     pins.schedule(setup.pin_changes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -28,6 +29,8 @@ class Card:
 
     mounts: dict[str, Path]
     working: str = "/"
+    room: dict[str, int] = field(default_factory=dict)  # bytes that fit on a mount, where that is limited
+    spend: Callable[[str, int, bool], None] = lambda _mount, _count, _written: None  # lets the time of a transfer pass
     beneath: dict[str, Path] = field(default_factory=dict)  # board path -> file shown there while none lies above it
 
     def absolute(self, path: str) -> str:
@@ -74,6 +77,17 @@ class Card:
         """The file behind a path: on the card, else the one that shows through from beneath."""
         host = self.host(path)
         return host if host.exists() else self.beneath.get(self.absolute(path), host)
+
+    def transfer(self, path: str, count: int, *, written: bool) -> None:
+        """Account for bytes of a file that are read or about to be written; ENOSPC where they do not fit."""
+        found = self.split(path)
+        mount = found[0] if found is not None else ""
+        limit = self.room.get(mount)
+        if written and limit is not None:
+            used = sum(file.stat().st_size for file in self.mounts[mount].rglob("*") if file.is_file())
+            if used + count > limit:
+                raise os_error(errno.ENOSPC)
+        self.spend(mount, count, written)
 
     def exists(self, path: str) -> bool:
         full = self.absolute(path)

@@ -18,13 +18,15 @@ __all__ = ["CardFile", "opener"]
 class CardFile:
     """One open file; `_stream` is this computer's, in bytes."""
 
-    __slots__ = ("_stream", "_text")
+    __slots__ = ("_moved", "_stream", "_text")
 
-    def __init__(self, stream: IO[bytes], text: bool) -> None:
-        self._stream, self._text = stream, text
+    def __init__(self, stream: IO[bytes], text: bool, moved: Callable[[int, bool], None]) -> None:
+        """`moved` is told of bytes that are read, and of those to be written."""
+        self._stream, self._text, self._moved = stream, text, moved
 
     def _given(self, data: bytes) -> Any:
         """Bytes as the script gets them (Any: str or bytes)."""
+        self._moved(len(data), False)
         if not self._text:
             return data
         try:
@@ -53,11 +55,16 @@ class CardFile:
         view = memoryview(buffer).cast("B")
         data = self._checked().read(len(view) if size < 0 else min(size, len(view)))
         view[: len(data)] = data
+        self._moved(len(data), False)
         return len(data)
 
     def write(self, data: Any, *_: int) -> int:
         """Any: text or a buffer."""
-        return self._checked().write(as_bytes(data))
+        stream, made = self._checked(), as_bytes(data)
+        self._moved(len(made), True)
+        count = stream.write(made)
+        stream.flush()
+        return count
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
@@ -105,6 +112,10 @@ def opener(card: Card) -> Callable[..., CardFile]:
 
     def open(file: str, mode: str = "r", buffering: int = -1, encoding: Any = None) -> CardFile:
         """Open a file of the card; the last two arguments are taken and mean nothing (Any: so)."""
-        return CardFile(card.open(file, mode.replace("t", "").replace("b", "") + "b"), "b" not in mode)
+
+        def moved(count: int, written: bool) -> None:
+            card.transfer(file, count, written=written)
+
+        return CardFile(card.open(file, mode.replace("t", "").replace("b", "") + "b"), "b" not in mode, moved)
 
     return open

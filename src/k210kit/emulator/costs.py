@@ -6,6 +6,7 @@ import math
 
 from k210kit import timing
 from k210kit.firmware import Firmware
+from k210kit.hardware import FLASH_SECTOR_BYTES
 from k210kit.kmodel import Kmodel
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "lcd_seconds",
     "print_seconds",
     "snapshot_seconds",
+    "transfer_seconds",
     "yolo2_seconds",
 ]
 
@@ -30,6 +32,7 @@ LCD_INIT_SECONDS = 0.2  # lcd_mcu.c: the waits of its start-up sequence
 _SWAP_SECONDS_PER_PIXEL = 1.7e-3 / 76800  # both cores swap the bytes of a QVGA picture in 1.7 ms
 _BLANKING = 0.08  # of a frame, as k210kit.timing has it
 _REPL_BAUD = 115200
+FLASH_SECTOR_WRITE_SECONDS = 0.045 + 16 * 0.0004  # W25Q128JV, typical: erase 4 KiB, program its 16 pages
 
 
 def camera_frame_end(now: float, frame: float) -> float:
@@ -58,6 +61,13 @@ def flash_copy_seconds(size: int) -> float:
 def card_read_seconds(size: int) -> float:
     """`kpu.load` from a file, or reading one."""
     return timing.load_seconds(size, "sd")
+
+
+def transfer_seconds(mount: str, size: int, written: bool) -> float:
+    """Bytes of a file: the card's rate, or what the flash chip takes to erase and program its sectors."""
+    if not written or mount == "/sd":
+        return card_read_seconds(size)
+    return size / FLASH_SECTOR_BYTES * FLASH_SECTOR_WRITE_SECONDS
 
 
 def inference_seconds(model: Kmodel, firmware: Firmware, load: timing.Load, spi_hz: int) -> float:

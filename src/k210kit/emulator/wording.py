@@ -12,7 +12,36 @@ from typing import Any
 
 from k210kit.emulator.complaints import settle
 
-__all__ = ["exception_line", "format_traceback", "represent", "shown", "text_of"]
+__all__ = ["ERROR_NAMES", "exception_line", "format_traceback", "represent", "shown", "text_of"]
+
+
+# MicroPython's uerrno; a board prints other errors as bare numbers
+ERROR_NAMES = frozenset(
+    [
+        "EPERM",
+        "ENOENT",
+        "EIO",
+        "EBADF",
+        "EAGAIN",
+        "ENOMEM",
+        "EACCES",
+        "EEXIST",
+        "ENODEV",
+        "EISDIR",
+        "EINVAL",
+        "EOPNOTSUPP",
+        "EADDRINUSE",
+        "ECONNABORTED",
+        "ECONNRESET",
+        "ENOBUFS",
+        "ENOTCONN",
+        "ETIMEDOUT",
+        "ECONNREFUSED",
+        "EHOSTUNREACH",
+        "EALREADY",
+        "EINPROGRESS",
+    ]
+)
 
 
 def float_text(value: float) -> str:
@@ -141,8 +170,8 @@ def _message(value: BaseException) -> str:
     settle(value)
     arguments = value.args
     if isinstance(value, OSError) and len(arguments) == 1 and isinstance(arguments[0], int):
-        number = arguments[0]
-        return f"[Errno {number}] {errno.errorcode[number]}" if number in errno.errorcode else str(number)
+        name = errno.errorcode.get(arguments[0], "")
+        return f"[Errno {arguments[0]}] {name}" if name in ERROR_NAMES else str(arguments[0])
     if len(arguments) == 1:
         return text_of(arguments[0])
     return represent(arguments) if arguments else ""

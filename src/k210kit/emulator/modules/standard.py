@@ -20,7 +20,7 @@ from typing import Any
 from k210kit.emulator.board import Board
 from k210kit.emulator.buffers import as_bytes
 from k210kit.emulator.modules.table import device_module
-from k210kit.emulator.wording import text_of
+from k210kit.emulator.wording import ERROR_NAMES, text_of
 
 __all__: list[str] = []
 
@@ -148,11 +148,9 @@ class HeapqModule(_Copied):
 
 @device_module("uerrno", "errno")
 class ErrnoModule(_Copied):
-    _names = _copy(
-        host_errno,
-        "EPERM ENOENT EIO EBADF EAGAIN ENOMEM EACCES EEXIST ENODEV EISDIR EINVAL EOPNOTSUPP EADDRINUSE ECONNABORTED "
-        "ECONNRESET ENOBUFS ENOTCONN ETIMEDOUT ECONNREFUSED EHOSTUNREACH EALREADY EINPROGRESS",
-    ) | {"errorcode": dict(host_errno.errorcode)}
+    _names = _copy(host_errno, " ".join(ERROR_NAMES)) | {
+        "errorcode": {number: name for number, name in host_errno.errorcode.items() if name in ERROR_NAMES}
+    }
 
 
 @device_module("ucollections", "collections")
