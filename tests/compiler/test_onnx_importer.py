@@ -57,6 +57,11 @@ CASES: dict[str, tuple[list[Any], tuple[Any, ...], dict[str, Array]]] = {
         PICTURE,
         {"w": floats(2, 4, 3, 3)},
     ),
+    "channels of zeros around": (
+        [node("Pad", "x p")],
+        PICTURE,
+        {"p": integers(0, 2, 0, 0, 0, 3, 0, 0)},
+    ),
     "transposed conv": (
         [node("ConvTranspose", "x w b", strides=[2, 2], pads=[1, 1, 0, 0])],
         PICTURE,

@@ -7,7 +7,19 @@ import pytest
 
 from k210kit.compiler import evaluate
 from k210kit.compiler.graph import Graph
-from k210kit.compiler.ops import Add, Concat, Conv, Curve, Dense, Gather, GlobalAveragePool, MaxPool, Padding, PRelu
+from k210kit.compiler.ops import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Curve,
+    Dense,
+    Gather,
+    GlobalAveragePool,
+    MaxPool,
+    Padding,
+    PRelu,
+)
 from k210kit.compiler.passes.table import PASSES
 from k210kit.compiler.pipeline import lowered
 from k210kit.compiler.program import Program
@@ -76,12 +88,28 @@ def wide_behind_wide() -> Graph:
     return net.graph()
 
 
+def pooled_concat() -> Graph:
+    """1,200 channels of three maps, whose pool is split elsewhere than they end."""
+    net = Net((3, 6, 6))
+    maps = []
+    for count in (500, 300, 400):
+        net.channels, net.last = 3, "picture"
+        net.conv(count, kernel=1)
+        maps.append(net.add(RELU))
+    net.add(Concat(), *maps)
+    net.add(AveragePool(kernel=(3, 3), stride=(1, 1), padding=ONE_EACH, counts_padding=True))
+    net.channels = 1200
+    net.conv(10, kernel=1)
+    return net.graph()
+
+
 NETS = {
     "classifier": classifier(1280, 10),
     "classifier of many": classifier(1280, 1000),
     "inverted residual": inverted_residual(),
     "sum": wide_sum(),
     "concat": wide_concat(),
+    "pooled concat": pooled_concat(),
     "wide behind wide": wide_behind_wide(),
 }
 

@@ -71,7 +71,7 @@ REFUSALS: dict[str, Refusal] = {
         instead="a 2-D layer",
     ),
     "padding": Refusal(
-        taken="padding of at least 0: height and width, and channels behind",
+        taken="padding of at least 0: height and width, or channels with zeros",
         instead="zero padding",
     ),
     "dilation": Refusal(
@@ -146,6 +146,10 @@ REFUSALS: dict[str, Refusal] = {
     "resize": Refusal(
         taken="height and width alone are resized",
         instead="one factor for height and one for width",
+    ),
+    "logarithm": Refusal(
+        taken="there is no logarithm on the chip; the order of the classes is the same without",
+        instead=f"Softmax, {_CUT}",
     ),
     "activation": Refusal(
         taken="relu, relu6, leaky_relu, prelu, sigmoid, tanh, silu, gelu, elu, mish, softplus, hard_swish, softmax",

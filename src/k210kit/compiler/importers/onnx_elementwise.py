@@ -75,7 +75,8 @@ def _gelu(call: Call) -> None:
 
 @reads("LogSoftmax", "ThresholdedRelu", "Hardmax", "Shrink", "Sign", "Reciprocal", "Floor", "Ceil", "Round")
 def _other_curve(call: Call) -> None:
-    raise Inexpressible("activation", f"it is {call.kind} of {list(call.shape())}")
+    row = "logarithm" if call.kind == "LogSoftmax" else "activation"
+    raise Inexpressible(row, f"it is {call.kind} of {list(call.shape())}")
 
 
 @reads("Clip")

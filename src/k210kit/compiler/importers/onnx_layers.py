@@ -243,7 +243,7 @@ def _pad(call: Call) -> None:
         for i, axis in enumerate(axes):
             full[axis], full[axis + 4] = pads[i], pads[i + len(axes)]
         pads = full
-    if len(pads) != 8 or min(pads) < 0 or pads[0] or pads[4] or pads[1]:
+    if len(pads) != 8 or min(pads) < 0 or pads[0] or pads[4]:
         raise Inexpressible("padding", f"it pads {pads}")
     if mode in _MIRRORS:
         around = np.array([pads[:4], pads[4:]]).T
@@ -253,8 +253,14 @@ def _pad(call: Call) -> None:
         raise Inexpressible("padding", f"it pads with mode {mode}")
     value = float(call.constant(2).item()) if call.has(2) else float(call.attributes.get("value", 0.0))
     padding = Padding(top=pads[2], left=pads[3], bottom=pads[6], right=pads[7])
-    if not padding and not pads[5]:
+    if not padding and not pads[5] and not pads[1]:
         call.same()
+    elif pads[1]:
+        if padding or value:
+            raise Inexpressible("padding", f"it pads {pads} with {value:g}")
+        channels = call.shape()[1]
+        weights = np.eye(channels + pads[1] + pads[5], channels, -pads[1], np.float32)[:, :, None, None]
+        call.emit(Conv(weights=weights, bias=np.zeros(len(weights), np.float32)), call.value(0))
     else:
         call.emit(Pad(padding=padding, value=value, channels_after=pads[5]), call.value(0))
 

@@ -172,12 +172,22 @@ class _Splitting:
         for part in self.parts.get(name, []):
             if (part.first, part.last) == (wanted.first, wanted.last):
                 return part.name
-        count = wanted.last - wanted.first
-        weights = np.eye(self._channels(name), dtype=np.float32)[wanted.first : wanted.last, :, None, None]
-        copy = Conv(weights=np.ascontiguousarray(weights), bias=np.zeros(count, np.float32))
         output = f"{wanted.name}/of {name}"
-        if not any(made.output == output for made in self.nodes):
-            self.nodes.append(replace(node, op=copy, inputs=(name,), output=output))
+        if any(made.output == output for made in self.nodes):
+            return output
+        pieces = []
+        for source in self.parts.get(name, [_Part(name, 0, self._channels(name))]):
+            first, last = max(wanted.first, source.first), min(wanted.last, source.last)
+            if first >= last:
+                continue
+            weights = np.eye(source.last - source.first, dtype=np.float32)[first - source.first : last - source.first]
+            copy = Conv(
+                weights=np.ascontiguousarray(weights[:, :, None, None]), bias=np.zeros(last - first, np.float32)
+            )
+            pieces.append(output if last - first == wanted.last - wanted.first else f"{output}/from {first}")
+            self.nodes.append(replace(node, op=copy, inputs=(source.name,), output=pieces[-1]))
+        if len(pieces) > 1:
+            self.nodes.append(replace(node, op=Concat(), inputs=tuple(pieces), output=output))
         return output
 
     def _each(self, node: Node) -> None:
