@@ -61,7 +61,9 @@ def test_while_the_command_is_loaded_it_ends_quietly() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the child in /proc")
 @pytest.mark.parametrize("later", [0.0, 0.1, 0.4])
-def test_a_board_that_is_still_starting_is_stopped_too(tmp_path: Path, later: float) -> None:
+def test_a_board_that_is_still_starting_is_stopped_too(tmp_path: Path, later: float, call: Call) -> None:
+    (tmp_path / "once.py").write_text("print(1)\n", encoding="utf-8")
+    assert call("run", "once.py").code == 0  # the simulator's loops are compiled now, if they were not
     (tmp_path / "loop.py").write_text("while True: pass\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "k210kit", "run", "loop.py"], cwd=tmp_path, start_new_session=True,
@@ -72,7 +74,10 @@ def test_a_board_that_is_still_starting_is_stopped_too(tmp_path: Path, later: fl
         time.sleep(0.005)
     time.sleep(later)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert (process.returncode, err) == (0, "")
     assert "keyboard" in out
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -100,3 +101,19 @@ def test_bash_completes_commands_options_and_values(words: list[str], found: lis
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == found
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+def test_fish_completes_too(tmp_path: Path) -> None:
+    command = Path(sys.executable).parent / "k210kit"
+    if not command.exists():
+        pytest.skip("the command is not installed beside this Python")
+    script = (
+        "k210kit --show-completion | source; complete -C 'k210kit firmware co'; complete -C 'k210kit compile --eff'"
+    )
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["fish", "-c", script], capture_output=True, text=True, check=True, timeout=120,
+        env={**os.environ, "PATH": path, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert [line.split("\t")[0] for line in done.stdout.splitlines() if line] == ["config", "--effort"]
