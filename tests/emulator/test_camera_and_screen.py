@@ -267,6 +267,25 @@ def test_a_video_runs_at_its_own_speed_in_board_time(tmp_path: Path) -> None:
     camera.close()
 
 
+def test_a_video_begins_with_the_first_snapshot(tmp_path: Path) -> None:
+    camera = open_camera(str(film(tmp_path / "film.avi", [0, 200])))
+    seen = [camera.frame(seconds) for seconds in (7.0, 7.1, 7.2)]
+    assert [picture is None for picture in seen] == [False, False, True]
+    assert seen[0] is not None
+    assert int(seen[0][120, 160, 2]) <= 6
+    camera.close()
+
+
+def test_an_animated_gif_shows_each_picture_for_its_time_and_begins_again(tmp_path: Path) -> None:
+    pictures = [Image.new("RGB", (32, 24), (0, level, 0)) for level in (0, 128, 255)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=[100, 200, 100], loop=0)
+    camera = open_camera(str(tmp_path / "a.gif"))
+    seen = [camera.frame(5 + seconds) for seconds in (0.0, 0.05, 0.15, 0.25, 0.35, 0.45)]
+    assert [int(picture[5, 5, 1]) for picture in seen if picture is not None] == [0, 0, 128, 128, 255, 0]
+    pictures[1].save(tmp_path / "still.gif")
+    assert isinstance(open_camera(str(tmp_path / "still.gif")), StillCamera)
+
+
 def test_a_script_sees_a_video_and_ends_with_it(tmp_path: Path) -> None:
     from k210kit.emulator import RunRequest, run
 

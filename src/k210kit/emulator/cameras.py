@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from k210kit.emulator.board import Camera
 from k210kit.errors import FileError, FormatError, InputError, MissingExtraError, missing_file
 
-__all__ = ["FolderCamera", "PatternCamera", "StillCamera", "VideoCamera", "open_camera"]
+__all__ = ["AnimatedCamera", "FolderCamera", "PatternCamera", "StillCamera", "VideoCamera", "open_camera"]
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
@@ -105,8 +106,52 @@ class FolderCamera:
         return None
 
 
+class AnimatedCamera:
+    """The pictures of an animated GIF or WebP, each for as long as it says, from the first snapshot on, in a ring."""
+
+    def __init__(self, pictures: Sequence[NDArray[np.uint8]], durations: Sequence[float]) -> None:
+        self._pictures = pictures
+        self._ends = np.cumsum(durations)
+        self._began: float | None = None
+
+    def frame(self, seconds: float) -> NDArray[np.uint8] | None:
+        self._began = seconds if self._began is None else self._began
+        at = (seconds - self._began) % float(self._ends[-1])
+        return self._pictures[int(np.searchsorted(self._ends, at, side="right"))]
+
+    def close(self) -> None:
+        return None
+
+
+_LEAST_SECONDS = 0.02  # of a picture; shorter ones are shown for 0.1 s, as browsers do
+
+
+def _animation(path: Path) -> AnimatedCamera | None:
+    """The animation in a file, or None for a file with one picture."""
+    from PIL import Image, ImageSequence, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:
+            count = getattr(opened, "n_frames", 1)
+            if count < 2 or not getattr(opened, "is_animated", False):
+                return None
+            if count * opened.width * opened.height > _MOST_PIXELS:
+                raise FormatError(
+                    f"{path} has {count} pictures of {opened.width}x{opened.height} pixels; at most "
+                    f"{_MOST_PIXELS:,} pixels are read. Make a video of it."
+                )
+            pictures, durations = [], []
+            for picture in ImageSequence.Iterator(opened):
+                seconds = float(picture.info.get("duration", 0)) / 1000
+                pictures.append(np.asarray(picture.convert("RGB")))
+                durations.append(seconds if seconds >= _LEAST_SECONDS else 0.1)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as failure:
+        raise FormatError(f"{path} is not a picture that can be read ({failure})") from None
+    return AnimatedCamera(pictures, durations)
+
+
 class VideoCamera:
-    """A video file at its own speed in board time, or a webcam; needs OpenCV."""
+    """A video file at its own speed in board time, from the first snapshot on, or a webcam; needs OpenCV."""
 
     def __init__(self, source: str | int) -> None:
         try:
@@ -123,10 +168,12 @@ class VideoCamera:
         self._live = isinstance(source, int)
         self._rate = float(self._capture.get(cv2.CAP_PROP_FPS)) or 30.0
         self._position = -1
+        self._began: float | None = None
         self._newest: NDArray[np.uint8] | None = None
 
     def frame(self, seconds: float) -> NDArray[np.uint8] | None:
-        wanted = self._position + 1 if self._live else int(seconds * self._rate)
+        self._began = seconds if self._began is None else self._began
+        wanted = self._position + 1 if self._live else int((seconds - self._began) * self._rate)
         while self._position < max(wanted, 0):
             good, picture = self._capture.read()
             if not good:
@@ -159,4 +206,4 @@ def open_camera(source: str) -> Camera:
         )
     if path.suffix.lower() in VIDEO_ENDINGS:
         return VideoCamera(str(path))
-    return StillCamera(_read_picture(path))
+    return _animation(path) or StillCamera(_read_picture(path))
