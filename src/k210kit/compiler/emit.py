@@ -251,6 +251,11 @@ class _Emitter:
         kind = layers.Concat if floats else layers.QuantizedConcat
         self.layers.append(kind(output=self.at(step.target), input_count=len(inputs), inputs=inputs))
 
+    def last_byte(self, step: steps.LastByteStep) -> None:
+        last = self.main(step.source) + self.program.buffers[step.source].bytes - 1
+        inputs = np.array([[last, 1]], np.uint32)
+        self.layers.append(layers.QuantizedConcat(output=self.at(step.target), input_count=1, inputs=inputs))
+
     def resize(self, step: steps.ResizeStep) -> None:
         channels, height, width = self.shape(step.source)
         floats = self.program.buffers[step.source].kind == "floats"
@@ -360,6 +365,7 @@ _EMITTERS: dict[type[Step], Callable[..., None]] = {
     steps.RequantizeStep: _Emitter.requantize,
     steps.FlattenStep: _Emitter.flatten,
     steps.ConcatStep: _Emitter.concat,
+    steps.LastByteStep: _Emitter.last_byte,
     steps.ResizeStep: _Emitter.resize,
     steps.MaxPoolStep: _Emitter.max_pool,
     steps.AveragePoolStep: _Emitter.average_pool,

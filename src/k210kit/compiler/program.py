@@ -27,6 +27,7 @@ __all__ = [
     "DequantizeStep",
     "FlattenStep",
     "JoinStep",
+    "LastByteStep",
     "MaxPoolStep",
     "Piece",
     "Program",
@@ -175,6 +176,11 @@ class AddPaddingStep(_OneToOne):
 @dataclass(frozen=True, kw_only=True)
 class RemovePaddingStep(_OneToOne):
     """Maps of one pixel to bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastByteStep(_OneToOne):
+    """The last byte of the source to the target, over what is there: MaixPy may not have written it."""
 
 
 @dataclass(frozen=True, kw_only=True)

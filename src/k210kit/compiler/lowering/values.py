@@ -9,6 +9,7 @@ import numpy as np
 from k210kit.compiler import ops
 from k210kit.compiler.graph import Graph, Node, Shape, elements
 from k210kit.compiler.passes.fuse_layers import copy_layer
+from k210kit.compiler.passes.pick_by_shift import moved_copy
 from k210kit.compiler.program import (
     AddPaddingStep,
     Buffer,
@@ -16,6 +17,7 @@ from k210kit.compiler.program import (
     ConvStep,
     DequantizeStep,
     JoinStep,
+    LastByteStep,
     QuantizeStep,
     RemovePaddingStep,
     Slice,
@@ -23,13 +25,16 @@ from k210kit.compiler.program import (
     UploadStep,
     ViewStep,
 )
-from k210kit.compiler.stages import KpuConv
+from k210kit.compiler.stages import PICK_LEFT_TOP, KpuConv
 from k210kit.errors import KitError
 
 __all__ = ["BYTE_OPS", "Values"]
 
 BYTE_OPS = (ops.Gather, ops.Resize, ops.MaxPool, ops.GlobalMaxPool, ops.Pad, ops.Concat)
 """What the CPU can do on bytes between two layers of the KPU."""
+
+
+_LOSING_WIDTH = 64
 
 
 class Values:
@@ -132,6 +137,8 @@ class Values:
         if main is None:
             main = self.buffer(f"{part}/main", "bytes", shape, padded=pixel)
             self.steps[place] = replace(step, main=main)
+            if not pixel:
+                self._send_last_byte(part, main)
         if not pixel:
             return main
         for later in self.steps:
@@ -144,6 +151,35 @@ class Values:
             )
         )
         return target
+
+    def _send_last_byte(self, part: str, main: str) -> None:
+        """Send the last pixel of a map 64, 128, ... wide once more, in a map that is narrower.
+
+        MaixPy's default copy leaves that byte as it was (facts of its library, executed). The lower right pixel of
+        each 2x2 square is kept until the width is no multiple of 64 any more: of the last rows of the last channel.
+        """
+        channels, height, width = self.buffers[part].shape
+        halvings = 0
+        while width % _LOSING_WIDTH == 0:
+            width, halvings = width // 2, halvings + 1
+        if not halvings or 2**halvings > height:
+            return
+        shape = (1, 2**halvings, self.buffers[part].shape[2])
+        source = self.buffer(f"{part}/last rows", "kpu", shape)
+        self.add(ViewStep(node=self.node, source=part, target=source, first=channels - 1, top=height - shape[1]))
+        pick = moved_copy(1, (1, 1), pool_type=PICK_LEFT_TOP, border="unseen")
+        for _ in range(halvings):
+            shape = (1, shape[1] // 2, shape[2] // 2)
+            target = self.buffer(f"{part}/last pixels", "kpu", shape)
+            self.add(ConvStep(node=self.node, op=pick, inputs=(source,), output=target, extra=True))
+            source = target
+        sent = self.buffer(f"{source}/main", "bytes", shape)
+        last = self.steps[-1]
+        assert isinstance(last, ConvStep)
+        self.steps[-1] = replace(last, main=sent)
+        end = Slice(buffer=main, first=elements(self.buffers[main].shape) - 1, size=1)
+        reason = "MaixPy copies all but the last byte of a map 64, 128, ... wide"
+        self.add(LastByteStep(node=self.node, reason=reason, source=sent, target=end))
 
     def need_floats(self, value: str) -> str:
         """The buffer of floats of a value."""
