@@ -179,6 +179,12 @@ def test_a_terminal_shows_two_pixels_per_cell() -> None:
     assert "38;2;255;0;0;48;2;0;0;255m" in drawn
 
 
+def test_a_thin_line_shows_in_the_terminal() -> None:
+    picture = np.zeros((16, 16), np.uint16)
+    picture[3] = 0xFFFF
+    assert "38;2;63;63;63;48;2;0;0;0m" in TerminalScreen(columns=4).drawn(picture)
+
+
 def test_fps_counts_as_the_firmware_does(desk: Desk) -> None:
     script = """
     import time

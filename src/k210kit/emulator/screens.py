@@ -84,11 +84,14 @@ class TerminalScreen:
         sys.stdout.flush()
 
     def drawn(self, pixels: NDArray[np.uint16]) -> str:
-        """The picture as lines of half blocks in 24-bit colours."""
+        """The picture as lines of half blocks in 24-bit colours; a cell is the mean of its pixels, so thin lines show."""
         high, wide = pixels.shape
         columns = min(self._columns, wide)
         rows = max(2, high * columns // wide // 2 * 2)
-        small = rgb888(pixels)[np.arange(rows) * high // rows][:, np.arange(columns) * wide // columns]
+        down, across = np.arange(rows) * high // rows, np.arange(columns) * wide // columns
+        sums = np.add.reduceat(np.add.reduceat(rgb888(pixels).astype(np.int64), down, axis=0), across, axis=1)
+        areas = np.diff(down, append=high)[:, None] * np.diff(across, append=wide)
+        small = sums // areas[..., None]
         lines = []
         for upper, lower in zip(small[::2], small[1::2], strict=True):
             cells = (
