@@ -324,10 +324,10 @@ def _upsampling(call: LayerCall) -> None:
     height, width, _ = call.picture()
     down, across = _two(call.config["size"])
     mode = call.config.get("interpolation", "nearest")
-    if mode == "bilinear" and (down, across) == (2, 2):
+    if mode == "bilinear" and (down, across) == (2, 2) and (height, width) != (1, 1):
         call.emit(Bilinear())
         return
-    if mode != "nearest":
+    if mode != "nearest" and (height, width) != (1, 1):  # one pixel is everywhere, however it is interpolated
         raise Inexpressible("interpolation", f"it interpolates {height}x{width} by {down}x{across} ({mode})")
     call.emit(Resize(height=height * down, width=width * across))
 

@@ -273,10 +273,12 @@ def _resize(call: Call) -> None:
     mode = call.text("mode", "nearest")
     if wanted == sizes:
         call.same()
-    elif mode in ("linear", "bilinear"):
+    elif mode in ("linear", "bilinear") and sizes != (1, 1):
         call.emit(_interpolation(call, sizes, wanted, scales), call.value(0))
-    elif mode != "nearest":
+    elif mode != "nearest" and sizes != (1, 1):
         raise Inexpressible("interpolation", f"it interpolates {sizes} to {wanted} ({mode})")
+    elif sizes == (1, 1):  # one pixel everywhere, however it is interpolated
+        call.emit(Resize(height=wanted[0], width=wanted[1]), call.value(0))
     else:
         rows, columns = (_nearest(call, n, w, s) for n, w, s in zip(sizes, wanted, scales, strict=True))
         plain = [np.arange(w) * n // w for n, w in zip(sizes, wanted, strict=True)]

@@ -400,6 +400,8 @@ def _resize(call: Call) -> None:
     what += " with aligned corners" * aligned + " with half pixels" * half
     if (height, width) == call.shape[1:3]:
         return call.emit(Curve(kind="linear"), call.value(0))
+    if call.shape[1:3] == (1, 1):  # one pixel everywhere, however it is interpolated
+        return call.emit(Resize(height=height, width=width), call.value(0))
     if call.kind == "RESIZE_BILINEAR":
         if aligned or (height, width) != (2 * call.shape[1], 2 * call.shape[2]):
             raise Inexpressible("interpolation", f"{what}, bilinear")
