@@ -84,7 +84,7 @@ class TerminalScreen:
         sys.stdout.flush()
 
     def drawn(self, pixels: NDArray[np.uint16]) -> str:
-        """The picture as lines of half blocks in 24-bit colours; a cell is the mean of its pixels, so thin lines show."""
+        """The picture as lines of half blocks in 24-bit colours, each the mean of its pixels, so thin lines show."""
         high, wide = pixels.shape
         columns = min(self._columns, wide)
         rows = max(2, high * columns // wide // 2 * 2)
