@@ -57,6 +57,11 @@ CASES: dict[str, tuple[list[Any], tuple[Any, ...], dict[str, Array]]] = {
         PICTURE,
         {"w": floats(2, 4, 3, 3)},
     ),
+    "interpolated to half": (
+        [node("Resize", "x r s", mode="linear")],
+        PICTURE,
+        {"r": np.zeros(0, np.float32), "s": np.array([1, 1, 0.5, 0.5], np.float32)},
+    ),
     "one pixel interpolated": (
         [node("GlobalAveragePool", "x", "m"), node("Resize", "m r s", mode="linear")],
         PICTURE,

@@ -102,7 +102,7 @@ def findings(graph: Graph) -> list[Finding]:
             if one not in found:
                 found.append(one)
     if len(graph.input_shape) == 3:
-        found += _broken("input", "the model's", graph.input_shape)
+        found += _broken("input", graph.input, graph.input_shape)
     elif len(graph.input_shape) != 1:
         found.append(Finding(layer="", operator="", message="the input is no picture", instead="Give it one."))
     return found

@@ -293,10 +293,14 @@ def _coordinates(call: Call) -> str:
     return call.text("coordinate_transformation_mode", "half_pixel" if call.opset >= 11 else "asymmetric")
 
 
-def _interpolation(call: Call, sizes: tuple[int, int], wanted: tuple[int, int], scales: list[float]) -> Bilinear:
+def _interpolation(
+    call: Call, sizes: tuple[int, int], wanted: tuple[int, int], scales: list[float]
+) -> Bilinear | AveragePool:
     kind = _coordinates(call)
     plain = not call.attributes.get("antialias", 0) and not call.attributes.get("exclude_outside", 0)
     known = kind in ("half_pixel", "pytorch_half_pixel", "asymmetric")
+    if plain and kind.endswith("half_pixel") and scales == [0.5, 0.5] and min(wanted) > 1:
+        return AveragePool(kernel=(2, 2), stride=(2, 2))  # each sample lies in the middle of four pixels
     if not plain or not known or wanted != (2 * sizes[0], 2 * sizes[1]) or scales != [2.0, 2.0]:
         raise Inexpressible("interpolation", f"it interpolates {sizes} to {wanted}, coordinates '{kind}'")
     return Bilinear(half_pixel=kind != "asymmetric")
