@@ -38,11 +38,11 @@ def test_a_model_that_fits_is_ok(tmp_path: Path) -> None:
     [
         (
             [node("Conv", "x w", "y")], (1, 1500, 16, 16), _conv(4, 1500),
-            ["input 'the model's': a map of 1500x16x16", "channels of a map is 1,500; the KPU takes 1 to 1,024"],
+            ["input 'x': a map of 1500x16x16", "channels of a map is 1,500; the KPU takes 1 to 1,024"],
         ),
         (
             [node("Conv", "x w", "y")], (1, 3, 8, 600), _conv(4),
-            ["input 'the model's': a map of 3x8x600", "width of a map in pixels is 600; the KPU takes 1 to 512"],
+            ["input 'x': a map of 3x8x600", "width of a map in pixels is 600; the KPU takes 1 to 512"],
         ),
         (
             [node("Conv", "x w", "a"), node("Resize", "a  s", "y", mode="cubic")], (1, 3, 16, 16), _conv(4),

@@ -140,7 +140,7 @@ REFUSALS: dict[str, Refusal] = {
         instead="ceil_mode=False",
     ),
     "interpolation": Refusal(
-        taken="nearest neighbour; bilinear by 2 in both directions without aligned corners",
+        taken="nearest neighbour; bilinear by 2 or by half in both directions, without aligned corners",
         instead="mode='nearest', or bilinear by 2 with align_corners=False",
     ),
     "resize": Refusal(
