@@ -23,6 +23,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 
 
+_ROOMY = 120  # columns of a terminal from which tables have wider gaps
+_FOLDED = 6  # letters that a word is broken into at the least
+
+
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """The kind of an error, by its name in k210kit.errors, and the message for a person."""
@@ -98,15 +102,25 @@ def to_json(value: object) -> Any:  # Any: JSON
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Any:  # Any: a rich table
-    """The kit's one look for a table; a column whose name ends in `>` is right-aligned."""
+    """The kit's one look for a table; a column whose name ends in `>` is right-aligned.
+
+    On a narrow terminal words are broken and nothing is left out; figures, which are to the right, stay whole.
+    """
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for name in columns:
-        made.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left")
-    for row in rows:
-        made.add_row(*(str(cell) for cell in row))
+    cells = [[str(cell) for cell in row] for row in rows]
+    gap = (0, 1, 0, 0) if console().width >= _ROOMY else 0
+    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=gap)
+    for number, name in enumerate(columns):
+        is_figure = name.endswith(">")
+        longest = max((len(row[number]) for row in cells), default=0)
+        made.add_column(
+            name.rstrip(">"), overflow="fold", justify="right" if is_figure else "left",
+            min_width=longest if is_figure else min(longest, _FOLDED),
+        )  # fmt: skip
+    for row in cells:
+        made.add_row(*row)
     return made
 
 
