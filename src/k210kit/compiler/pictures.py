@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,11 @@ from k210kit.files import read_whole
 from k210kit.kmodel.arithmetic.threads import pool
 from k210kit.pictures import planes, read_array, read_picture
 
-__all__ = ["find_pictures", "read_inputs"]
+__all__ = ["Batch", "Inputs", "Pictures", "find_pictures", "read_inputs"]
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".npy"))
 _GREY = 114  # of a letterbox's bars
+_KEPT = 32  # pictures that stay in memory: as many as any search looks at more than once
 
 
 def find_pictures(places: Iterable[Path], limit: int | None) -> list[Path]:
@@ -44,8 +46,40 @@ def read_inputs(paths: Sequence[Path], shape: Shape, *, letterbox: bool) -> NDAr
     """A batch: uint8 (pictures, channels, height, width); of a model with flat input float32 (rows, elements)."""
     if len(shape) == 1:
         return np.concatenate([_rows(path, shape[0]) for path in paths])
-    size = (shape[0], shape[1], shape[2])
-    return np.stack(list(pool().map(lambda path: _picture(path, size, letterbox), paths)))
+    return Pictures(paths, (shape[0], shape[1], shape[2]), letterbox=letterbox)[:]
+
+
+class Pictures:
+    """Pictures of one size, uint8 (pictures, channels, height, width), of which only the first stay in memory.
+
+    The others are read where a slice of them is asked for, so that hundreds take no more memory than some.
+    """
+
+    def __init__(self, paths: Sequence[Path], shape: tuple[int, int, int], *, letterbox: bool) -> None:
+        self._paths, self._shape, self._letterbox = paths, shape, letterbox
+        self._first = self._read(paths[:_KEPT])
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, some: slice) -> NDArray[np.uint8]:
+        chosen = range(len(self._paths))[some]
+        kept = not chosen or max(chosen[0], chosen[-1]) < len(self._first)
+        return self._first[some] if kept else self._read(self._paths[some])
+
+    def _read(self, paths: Sequence[Path]) -> NDArray[np.uint8]:
+        return np.stack(list(pool().map(lambda path: _picture(path, self._shape, self._letterbox), paths)))
+
+
+Inputs = NDArray[Any] | Pictures  # Any: uint8 pictures, or float32 rows of a flat model
+
+
+class Batch(Protocol):
+    """Pictures as the model sees them, [pictures, *input shape], an array or made slice by slice."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, some: slice, /) -> NDArray[np.float32]: ...
 
 
 def _array(path: Path) -> NDArray[np.generic]:

@@ -31,7 +31,7 @@ from k210kit.compiler.graph import Graph
 from k210kit.compiler.importers import read_model
 from k210kit.compiler.passes.measure import is_measured, measured
 from k210kit.compiler.passes.table import FINISHING, PREPARING, Pass
-from k210kit.compiler.pictures import find_pictures, read_inputs
+from k210kit.compiler.pictures import Batch, Inputs, Pictures, find_pictures, read_inputs
 from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.quantize.calibrate import Statistics, calibrate
 from k210kit.compiler.quantize.finer import finer
@@ -49,6 +49,7 @@ __all__ = [
     "Compiled",
     "Effort",
     "Normalisation",
+    "Normalised",
     "Options",
     "Progress",
     "check",
@@ -121,16 +122,18 @@ def compile(
     early = None if is_measured(prepared) else _placed(source, prepared, path.name)
     tell(0.1, "reading the pictures")
     raw = _batch(images, source, options)
-    batch, scale = normalised(raw, source, options.normalisation)
+    batch = Normalised(raw, source, options.normalisation)
     tell(0.2, "measuring ranges")
     graph, program, placement = early or _placed(source, measured(prepared, batch), path.name)
     statistics = calibrate(graph, batch)
-    split = refined(graph, program, statistics, scale, at_best=options.effort == "best")
+    split = refined(graph, program, statistics, batch.scale, at_best=options.effort == "best")
     if split is not None:
         graph, program, placement = split
         statistics |= calibrate(graph, batch, statistics)
     tell(0.4, "choosing integers")
-    quantized = quantize(graph, program, statistics, scale, raw=raw, batch=batch, effort=options.effort, tell=tell)
+    quantized = quantize(
+        graph, program, statistics, batch.scale, raw=raw, batch=batch, effort=options.effort, tell=tell
+    )
     emitted = emit(program, placement, quantized.scales, quantized.integers)
     report = make_report(
         path,
@@ -187,7 +190,7 @@ def check(model: Path | str, outputs: Sequence[str] = (), size: tuple[int, int] 
     )  # fmt: skip
 
 
-def lowered(source: Graph, batch: NDArray[np.float32] | None = None) -> tuple[Graph, Program]:
+def lowered(source: Graph, batch: Batch | None = None) -> tuple[Graph, Program]:
     """The graph after all passes, and its steps. Without a batch, what depends on ranges is right but for numbers."""
     prepared = passed(source, PREPARING)
     return fitted(passed(prepared if batch is None else measured(prepared, batch), FINISHING))
@@ -236,7 +239,7 @@ def _placed(source: Graph, prepared: Graph, name: str) -> tuple[Graph, Program, 
     return graph, program, placement
 
 
-def _batch(images: Sequence[Path | str] | NDArray[Any], graph: Graph, options: Options) -> NDArray[Any]:
+def _batch(images: Sequence[Path | str] | NDArray[Any], graph: Graph, options: Options) -> Inputs:
     if isinstance(images, np.ndarray):
         if images.ndim != 1 + len(graph.input_shape) or images.shape[1:] != graph.input_shape or not len(images):
             raise InputError(
@@ -245,23 +248,46 @@ def _batch(images: Sequence[Path | str] | NDArray[Any], graph: Graph, options: O
             )
         return images[: options.limit]
     paths = find_pictures([Path(place) for place in images], options.limit)
+    if len(graph.input_shape) == 3:
+        return Pictures(paths, graph.input_shape, letterbox=options.letterbox)
     return read_inputs(paths, graph.input_shape, letterbox=options.letterbox)
 
 
-def normalised(raw: NDArray[Any], graph: Graph, normalisation: Normalisation) -> tuple[NDArray[np.float32], Scale]:
+class Normalised:
+    """What the model sees of pictures or rows: float32, made where a slice is asked for.
+
+    `scale` is what a byte of the picture stands for.
+    """
+
+    def __init__(self, raw: Inputs, graph: Graph, normalisation: Normalisation) -> None:
+        self._raw, self._flat = raw, len(graph.input_shape) != 3
+        if self._flat:
+            self.scale = Scale(step=np.ones(1), zero=np.zeros(1))
+            return
+        channels = graph.input_shape[0]
+        pairs = (normalisation.mean, "mean"), (normalisation.std, "std")
+        self._mean, self._std = (_per_channel(numbers, channels, name) for numbers, name in pairs)
+        self._divisor = normalisation.scale
+        if (self._std <= 0).any() or self._divisor <= 0:
+            raise InputError(f"scale {normalisation.scale:g} and std {normalisation.std} must be above 0.")
+        self.scale = Scale(step=1 / (self._divisor * self._std), zero=self._mean * self._divisor)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __getitem__(self, some: slice) -> NDArray[np.float32]:
+        pixels: NDArray[np.float32] = self._raw[some].astype(np.float32)
+        if not self._flat:
+            pixels /= np.float32(self._divisor)
+            pixels -= self._mean.reshape(1, -1, 1, 1).astype(np.float32)
+            pixels /= self._std.reshape(1, -1, 1, 1).astype(np.float32)
+        return pixels
+
+
+def normalised(raw: Inputs, graph: Graph, normalisation: Normalisation) -> tuple[NDArray[np.float32], Scale]:
     """The floats that the model sees, and what a byte of the picture stands for."""
-    if len(graph.input_shape) != 3:
-        return raw.astype(np.float32), Scale(step=np.ones(1), zero=np.zeros(1))
-    channels = graph.input_shape[0]
-    mean, std = (_per_channel(v, channels, n) for v, n in ((normalisation.mean, "mean"), (normalisation.std, "std")))
-    if (std <= 0).any() or normalisation.scale <= 0:
-        raise InputError(f"scale {normalisation.scale:g} and std {normalisation.std} must be above 0.")
-    scale = Scale(step=1 / (normalisation.scale * std), zero=mean * normalisation.scale)
-    form = (1, channels, 1, 1)
-    pixels = raw.astype(np.float32) / np.float32(normalisation.scale)
-    pixels -= mean.reshape(form).astype(np.float32)
-    pixels /= std.reshape(form).astype(np.float32)
-    return pixels, scale
+    made = Normalised(raw, graph, normalisation)
+    return made[:], made.scale
 
 
 def _per_channel(numbers: tuple[float, ...], channels: int, name: str) -> NDArray[np.float64]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from k210kit.compiler import evaluate
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.ops import Measured, Seen
+from k210kit.compiler.pictures import Batch
 
 __all__ = ["is_measured", "measured"]
 
@@ -21,7 +19,7 @@ def is_measured(graph: Graph) -> bool:
     return any(isinstance(node.op, Measured) for node in graph.nodes)
 
 
-def measured(graph: Graph, batch: NDArray[np.float32]) -> Graph:
+def measured(graph: Graph, batch: Batch) -> Graph:
     """Write down what is seen; a graph without such operations is not run. batch: (pictures, *input shape)."""
     wanted = {name for node in graph.nodes if isinstance(node.op, Measured) for name in node.inputs}
     if not wanted:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from k210kit.compiler import evaluate
 from k210kit.compiler.exact import weighted_sums
 from k210kit.compiler.graph import Graph
+from k210kit.compiler.pictures import Batch, Inputs
 from k210kit.compiler.program import ConvStep, Program
 from k210kit.compiler.quantize.calibrate import Statistics
 from k210kit.compiler.quantize.execute import ByteRun
@@ -58,8 +59,8 @@ def quantize(
     statistics: Mapping[str, Statistics],
     input_scale: Scale,
     *,
-    raw: NDArray[Any],  # Any: uint8 pictures, or float32 rows
-    batch: Floats,
+    raw: Inputs,
+    batch: Batch,
     effort: str,
     tell: Callable[[float, str], None],
 ) -> Quantized:
@@ -256,10 +257,17 @@ class _Search:
         if want is None:
             return
         want = want[:, step.first : step.first + step.op.out_channels]
-        form = (1, -1, *([1] * (want.ndim - 2)))
-        error = result.astype(np.float32)
-        error -= target.zero.reshape(form).astype(np.float32)
-        error *= target.step.reshape(form).astype(np.float32)
-        error -= want
-        noise, signal = float(np.square(error).sum()), float(np.square(want).sum())
+        form = (-1, *([1] * (want.ndim - 2)))
+        zero, size = (n.reshape(form).astype(np.float32) for n in (target.zero, target.step))
+
+        def one(pair: tuple[NDArray[np.uint8], Floats]) -> tuple[float, float]:
+            error = pair[0].astype(np.float32)
+            error -= zero
+            error *= size
+            error -= pair[1]
+            return float(np.square(error, out=error).sum()), float(np.square(pair[1]).sum())
+
+        noise, signal = (
+            sum(part) for part in zip(*evaluate.for_each(one, zip(result, want, strict=True)), strict=True)
+        )
         self.snr[step.output] = 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
