@@ -145,6 +145,12 @@ def test_a_run_is_not_overwritten(classified: TrainResult) -> None:
         train(classified.run.parent / "cards", classified.run, OPTIONS)
 
 
+def test_a_file_is_no_place_for_a_run(classified: TrainResult, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(FileError, match="mine is a file; a run is a folder"):
+        train(classified.run.parent / "cards", tmp_path / "mine", OPTIONS)
+
+
 def test_resuming_with_other_options_is_refused(classified: TrainResult) -> None:
     with pytest.raises(InputError, match="was begun with other options \\(epochs: 2, now 5\\)"):
         train(classified.run.parent / "cards", classified.run, replace(OPTIONS, epochs=5), resume=True)

@@ -169,6 +169,8 @@ def _examined(
 
 def _settled(options: TrainOptions, folder: Path, read: Dataset, *, resume: bool, force: bool) -> TrainOptions:
     """The options with the choices made that they leave open; refuses a folder with another run in it."""
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder} is a file; a run is a folder. Give another -o.")
     if resume:
         before, _ = read_config(folder / "config.json")
         asked = replace(options, task=read.task, net=options.net or before.net, alpha=options.alpha or before.alpha)
