@@ -47,7 +47,7 @@ def test_a_model_that_fits_is_ok(tmp_path: Path) -> None:
         (
             [node("Conv", "x w", "a"), node("Resize", "a  s", "y", mode="cubic")], (1, 3, 16, 16), _conv(4),
             ["Resize 'my Resize': on 4x16x16, it interpolates (16, 16) to (32, 32) (cubic); nearest neighbour; "
-             "bilinear by 2 or by half in both directions, without aligned corners. Use mode='nearest', or bilinear by 2"],
+             "bilinear by 2 or by half in both directions, without aligned corners. Use mode='nearest'"],
         ),
         (
             [node("Conv", "x w", "a"), node("Conv", "a v", "y")], (1, 3, 256, 256), _conv(32),

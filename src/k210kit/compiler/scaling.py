@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from k210kit.compiler.allocate import allocate
 from k210kit.compiler.graph import Shape
-from k210kit.compiler.program import Program
+from k210kit.compiler.lowering.values import LAST_ROWS
+from k210kit.compiler.program import Program, ViewStep
 from k210kit.hardware import KPU_LINES
 
 __all__ = ["input_that_fits", "share_that_fits"]
@@ -43,7 +44,12 @@ def input_that_fits(program: Program, shape: Shape) -> tuple[int, int] | None:
 
 def share_that_fits(program: Program) -> float | None:
     """The largest share of all channels but the input's and the results', in steps of 5 %, that fits; None if none."""
-    read = {name for step in program.steps for name in step.reads()}
+    read = {
+        name
+        for step in program.steps
+        for name in step.reads()
+        if not (isinstance(step, ViewStep) and LAST_ROWS in step.target)
+    }
     kept = {program.input} | (program.buffers.keys() - read)
 
     def fits(share: int) -> bool:

@@ -28,13 +28,15 @@ from k210kit.compiler.program import (
 from k210kit.compiler.stages import PICK_LEFT_TOP, KpuConv
 from k210kit.errors import KitError
 
-__all__ = ["BYTE_OPS", "Values"]
+__all__ = ["BYTE_OPS", "LAST_ROWS", "Values"]
 
 BYTE_OPS = (ops.Gather, ops.Resize, ops.MaxPool, ops.GlobalMaxPool, ops.Pad, ops.Concat)
 """What the CPU can do on bytes between two layers of the KPU."""
 
 
 _LOSING_WIDTH = 64
+LAST_ROWS = "/last rows"
+"""How names of the rows end of which the last pixel is sent once more."""
 
 
 class Values:
@@ -165,7 +167,7 @@ class Values:
         if not halvings or 2**halvings > height:
             return
         shape = (1, 2**halvings, self.buffers[part].shape[2])
-        source = self.buffer(f"{part}/last rows", "kpu", shape)
+        source = self.buffer(part + LAST_ROWS, "kpu", shape)
         self.add(ViewStep(node=self.node, source=part, target=source, first=channels - 1, top=height - shape[1]))
         pick = moved_copy(1, (1, 1), pool_type=PICK_LEFT_TOP, border="unseen")
         for _ in range(halvings):
