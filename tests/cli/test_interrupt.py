@@ -68,6 +68,7 @@ def test_a_board_that_is_still_starting_is_stopped_too(tmp_path: Path, later: fl
     process = subprocess.Popen(
         [sys.executable, "-m", "k210kit", "run", "loop.py"], cwd=tmp_path, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )  # fmt: skip
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while not _ignores_interrupts(children.read_text(encoding="utf-8")):
