@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from k210kit.compiler.quantize.integers import encode, layer_integers
 from k210kit.compiler.quantize.reach import limits, reach
 from k210kit.compiler.quantize.rounding import rounded_dense, rounded_depthwise, triangle
 from k210kit.compiler.quantize.scales import Scale
-from k210kit.compiler.quantize.tables import fitted, per_channel_slopes, straight, table
+from k210kit.compiler.quantize.tables import fitted, grouped_slopes, per_channel_slopes, straight, table
 from k210kit.compiler.stages import KpuConv
 from k210kit.kmodel.arithmetic.kpu import activate, convolve
 
@@ -180,3 +182,14 @@ def test_no_range_goes_beyond_what_the_curve_gives() -> None:
 def test_one_picture_is_enough_for_a_range() -> None:
     assert 4.0 < reached([4.0, 1.0])[0] <= 1.3 * 4.0
     assert reached([0.0, 0.0]) == [0.0, 0.0]
+
+
+@given(st.lists(st.integers(-20, 99), min_size=1, max_size=9))
+def test_no_five_levels_of_slopes_are_nearer_than_those_chosen(hundredths: list[int]) -> None:
+    slopes = np.sort(np.array(hundredths) / 100)
+    levels, member = grouped_slopes(slopes)
+    assert len(levels) <= 5
+    found = ((slopes - levels[member]) ** 2).sum()
+    for cuts in combinations(range(1, len(slopes)), min(4, len(slopes) - 1)):
+        groups = np.split(slopes, cuts)
+        assert found <= sum(((group - group.mean()) ** 2).sum() for group in groups) + 1e-12

@@ -85,16 +85,31 @@ def per_channel_slopes(slopes: Numbers, zero: float, bits: int) -> tuple[list[Pi
 
 
 def grouped_slopes(slopes: Numbers) -> tuple[Numbers, NDArray[np.int64]]:
-    """At most five levels, and which of them each slope is nearest to (k-means on the line)."""
-    levels = np.unique(slopes)
-    if len(levels) > _GROUPS:
-        levels = np.quantile(slopes, (np.arange(_GROUPS) + 0.5) / _GROUPS)
-        for _ in range(50):
-            member = np.abs(slopes[:, None] - levels).argmin(1)
-            levels = np.array(
-                [slopes[member == k].mean() if (member == k).any() else levels[k] for k in range(_GROUPS)]
-            )
+    """At most five levels with the least sum of squares of what slopes are off by, and the level of each slope."""
+    values, counts = np.unique(slopes, return_counts=True)
+    levels = values if len(values) <= _GROUPS else _best_levels(values, counts)
     return levels, np.abs(slopes[:, None] - levels).argmin(1).astype(np.int64)
+
+
+def _best_levels(values: Numbers, counts: NDArray[np.int64]) -> Numbers:
+    """On a line the best groups are neighbours: the best of each first part is known when the next is added (Fisher
+    1958, "On grouping for maximum homogeneity")."""
+    weight, total, square = (np.append(0.0, np.cumsum(counts * values**power)) for power in (0, 1, 2))
+    size = len(values)
+    behind = np.arange(1, size + 1)
+    inside = np.maximum(weight[behind] - weight[:size, None], 1)
+    cost = square[behind] - square[:size, None] - (total[behind] - total[:size, None]) ** 2 / inside
+    cost = np.where(np.arange(size)[:, None] < behind, np.maximum(cost, 0), np.inf)  # of a group [first, last]
+    best, firsts = cost[0], []
+    for _ in range(_GROUPS - 1):
+        with_next = best[:-1, None] + cost[1:]
+        firsts.append(with_next.argmin(0) + 1)
+        best = with_next.min(0)
+    ends = [size]
+    for first in reversed(firsts):
+        ends.append(int(first[ends[-1] - 1]))
+    bounds = np.array([0, *reversed(ends)])
+    return np.asarray(np.diff(total[bounds]) / np.diff(weight[bounds]))
 
 
 def in_regions(parts: list[list[Piece]]) -> tuple[list[Piece], Numbers]:
