@@ -12,6 +12,7 @@ from .models import Net
 
 __all__ = ["Recipe", "recipe"]
 
+_FEW = 3000  # pictures, up to which fine-tuning shows each ten times
 _LEAST_VIEWS = 64  # pictures that an epoch shows; fewer are shown several times, each time changed otherwise
 
 
@@ -38,6 +39,7 @@ def recipe(
 ) -> Recipe:
     """The recipe for a data set of so many training pictures."""
     repeats = max(round(_LEAST_VIEWS / pictures), 1)
+    head_first = pretrained and task == "classify"
     if task == "classify":
         main = _classifier(pretrained, pictures * repeats)
         how = Augmentation(
@@ -56,7 +58,7 @@ def recipe(
     last = Phase(
         name="with the KPU's rounding",
         epochs=kpu_epochs,
-        rate=main.rate * 0.05,
+        rate=main.rate * (0.2 if head_first else 0.05),
         batch=fitting,
         repeats=repeats,
         warm_up=0.5,
@@ -64,7 +66,7 @@ def recipe(
         quantised=True,
     )
     phases = (main, last) if kpu_epochs else (main,)
-    return Recipe(head_first=pretrained and task == "classify", phases=phases, how=how)
+    return Recipe(head_first=head_first, phases=phases, how=how)
 
 
 def _views(views: int, pictures: int, least: int, most: int) -> int:
@@ -76,8 +78,8 @@ def _classifier(pretrained: bool, pictures: int) -> Phase:
     if pretrained:
         return Phase(
             name="fine-tuning",
-            epochs=_views(4000, pictures, 4, 30),
-            rate=4e-4,
+            epochs=_views(4000, pictures, 10 if pictures <= _FEW else 4, 30),
+            rate=1e-4,
             warm_up=1.0,
             frozen_until="conv_pw_3_relu",
             frozen_norm=("conv",),
