@@ -17,12 +17,15 @@ import k210kit.emulator.stubs
 from k210kit.emulator import Interpreter, Setup, power_on
 from k210kit.emulator.modules import known_names
 from k210kit.emulator.modules.image.arguments import Arguments
+from k210kit.emulator.modules.image.cascade import read_cascade
+from k210kit.emulator.modules.image.described import CascadeObject
 from k210kit.emulator.modules.image.table import METHODS
 from k210kit.emulator.modules.table import instance, public_names
 from k210kit.emulator.stubs import ALIASES, is_only_on_the_board, stub_modules, stub_names, write_stubs
 from k210kit.errors import FileError
 from k210kit.firmware import find
 from tests.emulator.desk import Desk
+from tests.emulator.modules.image.test_features import dark_over_light
 
 EVERYTHING = find("full").features | {"touch", "video", "mic_array", "ws2812", "thread"}
 
@@ -94,7 +97,7 @@ def test_the_stub_of_pictures_has_the_names_places_and_defaults_that_the_methods
     assert not wrong
 
 
-_SIDE = 26  # a little more than the window of the cascade
+_SIDE = 26  # more than the window of the cascade
 
 
 def _ways_to_call(board: Any) -> list[tuple[Any, ...]]:
@@ -103,8 +106,8 @@ def _ways_to_call(board: Any) -> list[tuple[Any, ...]]:
     box, color = (0, 0, 20, 20), [(0, 50)]
     return [
         *[(1,) * count for count in range(7)],
-        (other,), (small, 1, 1), (small, 0.5), (color,), (image.HaarCascade("frontalface"),), (box,), (1, [1] * 9),
-        (1, 1, "a"), ("/flash/a.bmp",), (1, 1, 8, 8, b"\x01" * 8), ([(1, 1, 0)],),
+        (other,), (small, 1, 1), (small, 0.5), (color,), (box,), (1, [1] * 9),
+        (CascadeObject(read_cascade(dark_over_light())),), (1, 1, "a"), ("/flash/a.bmp",), (1, 1, 8, 8, b"\x01" * 8), ([(1, 1, 0)],),
     ]  # fmt: skip
 
 
