@@ -103,11 +103,11 @@ _SIDE = 26  # more than the window of the cascade
 def _ways_to_call(board: Any) -> list[tuple[Any, ...]]:
     image = instance(board, "image")
     other, small = image.Image(size=(_SIDE, _SIDE)), image.Image(size=(8, 8)).to_grayscale()
-    box, color = (0, 0, 20, 20), [(0, 50)]
+    box, color, cascade = (0, 0, 20, 20), [(0, 50)], CascadeObject(read_cascade(dark_over_light()))
     return [
         *[(1,) * count for count in range(7)],
-        (other,), (small, 1, 1), (small, 0.5), (color,), (box,), (1, [1] * 9),
-        (CascadeObject(read_cascade(dark_over_light())),), (1, 1, "a"), ("/flash/a.bmp",), (1, 1, 8, 8, b"\x01" * 8), ([(1, 1, 0)],),
+        (other,), (small, 1, 1), (small, 0.5), (color,), (cascade,), (box,), (1, [1] * 9),
+        (1, 1, "a"), ("/flash/a.bmp",), (1, 1, 8, 8, b"\x01" * 8), ([(1, 1, 0)],),
     ]  # fmt: skip
 
 
