@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from k210kit.compiler import evaluate
 from k210kit.compiler.graph import Graph
 from k210kit.compiler.ops import Dense, Gather, GlobalAveragePool
-from k210kit.compiler.passes.table import PASSES
 from k210kit.kmodel import Kmodel
 from k210kit.kmodel.layers import Conv
-from tests.compiler.test_pipeline import RELU, Net, compiled, decibels
+from tests.compiler.test_pipeline import RELU, Net, compiled, decibels, passed_with_its_function
 
 
 def classifier(channels: int, size: int, classes: int, *, map_too: bool = False) -> Graph:
@@ -40,13 +38,7 @@ NETS = {
 
 @pytest.mark.parametrize("name", NETS)
 def test_means_keep_the_function(name: str) -> None:
-    graph = NETS[name]
-    batch = np.random.default_rng(2).normal(size=(2, *graph.input_shape)).astype(np.float32)
-    want = evaluate.outputs(graph, batch)
-    for each in PASSES:
-        graph = each(graph)
-    for exact, got in zip(want, evaluate.outputs(graph, batch), strict=True):
-        assert np.abs(exact - got).max() < 1e-5 * np.abs(exact).max()
+    passed_with_its_function(NETS[name])
 
 
 @pytest.mark.parametrize("name", NETS)
